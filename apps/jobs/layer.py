@@ -1,0 +1,5 @@
+from channels.layers import BaseChannelLayer
+
+
+class PostgresChannelLayer(BaseChannelLayer):
+    pass

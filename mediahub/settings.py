@@ -1,0 +1,285 @@
+"""Every setting of MediaHub, top to bottom. What a household may change comes from the environment (.env.example)."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.utils.translation import gettext_lazy as _
+
+from mediahub import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+# -- Where things are -------------------------------------------------------------------------------------------------
+DATA_DIR = env.path("MEDIAHUB_DATA", BASE_DIR / "data")
+ORIGINALS_DIR = env.path("PHOTOS_DIR", DATA_DIR / "originals")
+RENDITIONS_DIR = env.path("THUMBNAIL_DIR", DATA_DIR / "renditions")
+INCOMING_DIR = ORIGINALS_DIR / ".incoming"  # on the originals' file system: a link cannot cross to another one
+MODEL_CACHE_DIR = env.path("MODEL_CACHE_DIR", DATA_DIR / "models")
+PORT = env.integer("MEDIAHUB_PORT", 8000, low=1, high=65535)
+for _folder in (INCOMING_DIR, RENDITIONS_DIR):
+    _folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+# -- Who may talk to us -----------------------------------------------------------------------------------------------
+def _secret_key() -> str:
+    """From the environment, else from a file in the data folder, made at first use and readable by its owner only."""
+    if key := env.text("SECRET_KEY"):
+        return key
+    file = DATA_DIR / "secret_key"
+    try:
+        return file.read_text().strip()
+    except FileNotFoundError:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f"secret_key.{os.getpid()}")
+        draft.write_text(secrets.token_urlsafe(50))
+        draft.chmod(0o600)
+        try:
+            os.link(draft, file)  # the first of several processes wins, the others read its key
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return file.read_text().strip()
+
+
+SECRET_KEY = _secret_key()
+DEBUG = env.boolean("DEBUG", default=False)
+HTTPS = env.boolean("MEDIAHUB_HTTPS", default=False)  # behind a proxy that speaks TLS
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "*" if DEBUG else "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, low=0)
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:", "blob:"],
+        "style-src": ["'self'"],
+        "script-src": ["'self'"],
+        "connect-src": ["'self'", "ws:", "wss:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# -- Parts ------------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "apps.accounts",
+    "apps.jobs",
+    "apps.library",
+    "apps.reading",
+    "apps.tagging",
+    "apps.duplicates",
+    "apps.search",
+    "apps.ingest",
+    "apps.web",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.usersessions",
+    "allauth.headless",
+    "csp",
+    "django_htmx",
+    "django_countries",
+    "django_q",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "mediahub.urls"
+ASGI_APPLICATION = "mediahub.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+# -- Database ---------------------------------------------------------------------------------------------------------
+def _database(url: str) -> dict[str, Any]:
+    """`postgresql://user:password@host:port/name`; a socket folder goes into `?host=/folder`."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    options: dict[str, Any] = {"connect_timeout": 10, "application_name": env.text("MEDIAHUB_PROCESS", "manage")}
+    # Under ASGI a kept connection per thread runs PostgreSQL out of connections; a pool does not. Workers fork, and a
+    # pool does not survive a fork, so only the web process asks for it.
+    if env.boolean("MEDIAHUB_DB_POOL", default=False):
+        options["pool"] = {"min_size": 1, "max_size": env.integer("MEDIAHUB_DB_POOL_SIZE", 16, low=1), "timeout": 10}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.get("host", [parts.hostname or ""])[0],
+        "PORT": str(parts.port or ""),
+        "OPTIONS": options,
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+# Without DATABASE_URL the embedded server of the data folder is used (mediahub.local starts it).
+DATABASE_URL = env.text("DATABASE_URL")
+EMBEDDED_DATABASE = not DATABASE_URL
+POSTGRES_SOCKET_DIR = env.path("MEDIAHUB_POSTGRES_SOCKET", DATA_DIR / "postgres" / "socket")
+DATABASES = {"default": _database(DATABASE_URL or f"postgresql://mediahub@/mediahub?host={POSTGRES_SOCKET_DIR}")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+
+# -- Accounts ---------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# -- Work -------------------------------------------------------------------------------------------------------------
+# The queue carries bells only: what has to be done stands in rows (ingest.StepRun, jobs.Job).
+WORKERS = env.integer("MEDIAHUB_WORKERS", 2, low=1)
+DRAIN_SECONDS = env.integer("MEDIAHUB_DRAIN_SECONDS", 60, low=1)  # how long a worker answers one bell
+LEASE_SECONDS = env.integer("MEDIAHUB_LEASE_SECONDS", 120, low=1)  # a silent worker's work is given away after this
+BATCH_SIZE = env.integer("MEDIAHUB_BATCH_SIZE", 16, low=1, high=256)
+SANDBOX_CHILDREN = env.integer("MEDIAHUB_SANDBOX_CHILDREN", 2, low=2, high=64)
+Q_CLUSTER: dict[str, Any] = {
+    "name": "default",
+    "orm": "default",
+    "workers": WORKERS,
+    "bulk": 1,
+    "queue_limit": WORKERS,
+    "poll": 0.2,
+    "timeout": 1800,
+    "retry": 4000,  # counted from the dequeue, the wait in the worker's own queue included: more than twice the timeout
+    "ack_failures": True,
+    "max_attempts": 1,
+    "save_limit": 0,  # keeping the last N locks all of them at every finished task
+    "catch_up": False,
+    "label": "Queue",
+    "log_level": env.text("LOG_LEVEL", "INFO"),
+    "ALT_CLUSTERS": {"ml": {"workers": 1, "queue_limit": 1}},
+}
+CHANNEL_LAYERS = {"default": {"BACKEND": "apps.jobs.layer.PostgresChannelLayer"}}
+
+# -- Pictures ---------------------------------------------------------------------------------------------------------
+THUMBNAIL_SIZE = env.integer("THUMBNAIL_SIZE", 400, low=64, high=1024)
+PREVIEW_SIZE = 1440
+DETAIL_SIZE = 2560
+UPLOAD_MAX_MB = env.integer("MEDIAHUB_UPLOAD_MAX_MB", 4096, low=1)
+DISK_RESERVE_MB = env.integer("MEDIAHUB_DISK_RESERVE_MB", 1024, low=0)  # kept free for the database; uploads get 507
+SUPPORTED_FORMATS = env.words("SUPPORTED_FORMATS", "jpeg,png,webp,gif,tiff,bmp,heic,avif,raw")
+DUPLICATE_THRESHOLD = env.integer("DUPLICATE_THRESHOLD", 31, low=0, high=63)
+DUPLICATE_MIN_QUALITY = 50
+FILE_UPLOAD_TEMP_DIR = INCOMING_DIR
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+# -- Models -----------------------------------------------------------------------------------------------------------
+DEVICE = env.text("DEVICE", "auto")
+ML: dict[str, Any] = {"ocr": {"BACKEND": env.text("MEDIAHUB_OCR", "rapidocr"), "OPTIONS": {}}}
+
+# -- Words and time ---------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
+
+# -- Static files -----------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("MEDIAHUB_STATIC", DATA_DIR / "static")
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# -- The API ----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "MediaHub",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# -- Logs: one JSON object a line -------------------------------------------------------------------------------------
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "apps.jobs.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"django-q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+}

@@ -1,0 +1,59 @@
+"""What a backend is: one model, and how its items go in and its results come out.
+
+A backend knows nothing of other backends, of threads or of retries; `ml.runtime` does. Its constructor takes the
+OPTIONS of the settings as keyword arguments and is cheap: optional packages and weights are touched in `load` only.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from .devices import Device
+from .results import ModelName
+
+Item = TypeVar("Item")
+Options = TypeVar("Options")
+Batch = TypeVar("Batch")
+Raw = TypeVar("Raw")
+Result = TypeVar("Result")
+
+
+class BadItem(Exception):
+    """The item itself cannot be worked on, today or tomorrow. The message is for its owner."""
+
+
+class NotInstalled(Exception):
+    """A package or the weights are missing. The message says what to install."""
+
+
+class Backend(ABC, Generic[Item, Options, Batch, Raw, Result]):
+    """`memory_mb`: what the loaded model takes at work. `batch_size`: items worked on together."""
+
+    memory_mb: int
+    batch_size: int
+
+    @abstractmethod
+    def model(self) -> ModelName:
+        """The name its results will bear; known without loading."""
+
+    def missing_weights(self) -> str | None:
+        """What to do about weights that are not on this machine, or None. Never downloads."""
+        return None
+
+    @abstractmethod
+    def load(self, device: Device | None) -> Device:
+        """Load on this device (None: the best there is); answers the device the model really runs on."""
+
+    @abstractmethod
+    def prepare(self, items: Sequence[Item], options: Options) -> Batch: ...
+
+    @abstractmethod
+    def infer(self, batch: Batch) -> Raw: ...
+
+    @abstractmethod
+    def finish(self, raw: Raw) -> list[Result]:
+        """One result for each item, in order."""
+
+    @abstractmethod
+    def unload(self) -> None:
+        """Give the memory back; `load` may be called again."""

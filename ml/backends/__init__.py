@@ -1,0 +1,1 @@
+"""What models compute: one file for each, chosen by a row of `ml.registry`."""

@@ -1,0 +1,277 @@
+"""PP-OCR: find the lines of text in a picture, turn them upright, read them.
+
+The weights are the ones inside the rapidocr package; how they are fed follows PaddleOCR. The package's own code is
+not used: it reads one picture at a time, spins on every core and downloads what it misses.
+"""
+
+import importlib.util
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..backend import Backend
+from ..devices import Device
+from ..engines.ort import OrtModel
+from ..results import ModelName, PageText, Quad, TextLine
+from ..roles import OcrOptions, Picture
+from ..scripts import script_of
+
+Numbers = npt.NDArray[np.float32]
+
+_DETECTOR = "PP-OCRv6_det_small.onnx"
+_TURNER = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
+_READER = "PP-OCRv6_rec_small.onnx"
+
+_STRIDE = 32  # the detector halves its input five times
+_LINE_HEIGHT = 48  # what the reader was trained on
+_TURNER_WIDTH = 192
+_TURNED_SCORE = 0.9
+
+
+@dataclass(frozen=True)
+class _Pages:
+    pictures: list[Picture]
+    options: OcrOptions
+
+
+@dataclass(frozen=True)
+class _Region:
+    """One line of text: its corners in pixels of the picture, and what was read there."""
+
+    corners: Numbers
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The regions of each picture; None where the detector saw no text."""
+
+    pages: _Pages
+    regions: list[list[_Region] | None]
+
+
+@dataclass
+class RapidOcr(Backend[Picture, OcrOptions, _Pages, _Read, PageText]):
+    """`detector_side`: the long side at which lines are looked for; larger pictures are reduced for it, the lines
+    themselves are cut out at full size. `threads`: of each model. The others are the detector's own, see PaddleOCR.
+    """
+
+    threads: int = 1
+    detector_side: int = 1440
+    pixel_score: float = 0.3
+    box_score: float = 0.5
+    unclip: float = 1.6
+    lines_at_once: int = 8
+    batch_size: int = 4
+    memory_mb: int = 400
+    _models: "_Models | None" = field(default=None, init=False, repr=False)
+
+    def model(self) -> ModelName:
+        # The version is raised when the same pictures would be read differently: other weights, another default.
+        return ModelName("pp-ocrv6-small", "1")
+
+    def missing_weights(self) -> str | None:
+        missing = [name for name in (_DETECTOR, _TURNER, _READER) if not (_folder() / name).is_file()]
+        return f"Not in the rapidocr package: {', '.join(missing)}. Install it again." if missing else None
+
+    def load(self, device: Device | None) -> Device:
+        self._models = _Models(*(OrtModel(_folder() / name, device=device, threads=self.threads)
+                                 for name in (_DETECTOR, _TURNER, _READER)))
+        return self._models.reader.device
+
+    def unload(self) -> None:
+        self._models = None
+
+    def prepare(self, items: Sequence[Picture], options: OcrOptions) -> _Pages:
+        return _Pages(list(items), options)
+
+    def infer(self, batch: _Pages) -> _Read:
+        assert self._models, "load() comes first"
+        found = [self._find(self._models.detector, picture) for picture in batch.pictures]
+        strips = [
+            _strip(picture, corners)
+            for picture, all_corners in zip(batch.pictures, found, strict=True)
+            for corners in all_corners
+        ]
+        texts = iter(self._read(self._models, strips))
+        return _Read(
+            batch,
+            [[_Region(corners, *next(texts)) for corners in all_corners] or None for all_corners in found],
+        )
+
+    def finish(self, raw: _Read) -> list[PageText]:
+        return [
+            self._page(picture, regions, raw.pages.options)
+            for picture, regions in zip(raw.pages.pictures, raw.regions, strict=True)
+        ]
+
+    def _page(self, picture: Picture, regions: list[_Region] | None, options: OcrOptions) -> PageText:
+        if regions is None:
+            return PageText((), None, self.model(), skipped_reason="No text was seen in this picture.")
+        lines = tuple(
+            TextLine(region.text, round(region.score, 4), _relative(region.corners, picture), script_of(region.text))
+            for region in _in_reading_order(regions)
+            if region.text.strip() and region.score >= options.min_score
+        )
+        return PageText(lines, script_of(" ".join(line.text for line in lines)), self.model())
+
+    def _find(self, detector: OrtModel, picture: Picture) -> list[Numbers]:
+        """The corners of every line, clockwise from the upper left, in pixels of the picture."""
+        height, width = picture.shape[:2]
+        scale = min(1.0, self.detector_side / max(height, width))
+        size = tuple(max(_STRIDE, round(side * scale / _STRIDE) * _STRIDE) for side in (width, height))
+        reduced = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        likely = detector(_network_input(reduced)[None])[0, 0]
+        mask = cv2.dilate((likely > self.pixel_score).astype(np.uint8), np.ones((2, 2), np.uint8))
+        contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+        to_picture = np.array([width / size[0], height / size[1]], np.float32)
+        corners = (self._corners(likely, contour) for contour in contours)
+        return [one * to_picture for one in corners if one is not None]
+
+    def _corners(self, likely: Numbers, contour: npt.NDArray[np.int32]) -> Numbers | None:
+        centre, (width, height), angle = cv2.minAreaRect(contour)
+        if min(width, height) < 3:
+            return None
+        tight = cv2.boxPoints((centre, (width, height), angle))
+        if _mean_inside(likely, tight) < self.box_score:
+            return None
+        # The detector marks the core of a line; growing it gives back the letters' full height.
+        grown = 2 * width * height * self.unclip / (2 * (width + height))
+        return _clockwise(cv2.boxPoints((centre, (width + grown, height + grown), angle)))
+
+    def _read(self, models: "_Models", strips: list[Picture]) -> list[tuple[str, float]]:
+        """The text of each strip and its score. Strips of like width are read together, across pictures."""
+        strips = [_turned(models.turner, strip) for strip in strips]
+        alike: dict[int, list[int]] = defaultdict(list)
+        for index, strip in enumerate(strips):
+            alike[_reader_width(strip)].append(index)
+        texts = [("", 0.0)] * len(strips)
+        for width, indices in alike.items():
+            for start in range(0, len(indices), self.lines_at_once):
+                some = indices[start : start + self.lines_at_once]
+                output = models.reader(np.stack([_padded(strips[index], width) for index in some]))
+                for index, steps in zip(some, output, strict=True):
+                    texts[index] = models.decode(steps)
+        return texts
+
+
+class _Models:
+    def __init__(self, detector: OrtModel, turner: OrtModel, reader: OrtModel) -> None:
+        self.detector = detector
+        self.turner = turner
+        self.reader = reader
+        # Class 0 says "no letter"; the blank between words comes after all the others.
+        self._letters = ["", *reader.metadata["character"].splitlines(), " "]
+
+    def decode(self, steps: Numbers) -> tuple[str, float]:
+        """Connectionist temporal classification: repeated classes are one letter, class 0 parts letters."""
+        classes = steps.argmax(axis=1)
+        starts = np.flatnonzero((classes != 0) & (classes != np.concatenate([[0], classes[:-1]])))
+        if not len(starts):
+            return "", 0.0
+        return "".join(self._letters[classes[start]] for start in starts), float(steps[starts].max(axis=1).mean())
+
+
+def _folder() -> Path:
+    """Where the package keeps its models; found without importing it."""
+    spec = importlib.util.find_spec("rapidocr")
+    assert spec and spec.origin, "the runtime asks for missing packages first"
+    return Path(spec.origin).parent / "models"
+
+
+def _network_input(picture: Picture) -> Numbers:
+    """Blue, green, red from -1 to 1, channels first."""
+    return np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1), np.float32) / 127.5 - 1
+
+
+def _mean_inside(likely: Numbers, corners: Numbers) -> float:
+    height, width = likely.shape
+    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width - 1, height - 1])
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, [width - 1, height - 1])
+    inside = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
+    cv2.fillPoly(inside, [(corners - [left, top]).astype(np.int32)], [1])
+    return cv2.mean(likely[top : bottom + 1, left : right + 1], inside)[0]
+
+
+def _clockwise(corners: Numbers) -> Numbers:
+    """Upper left, upper right, lower right, lower left."""
+    left, right = np.split(corners[corners[:, 0].argsort(kind="stable")], 2)
+    upper_left, lower_left = left[left[:, 1].argsort(kind="stable")]
+    upper_right, lower_right = right[right[:, 1].argsort(kind="stable")]
+    return np.array([upper_left, upper_right, lower_right, lower_left], np.float32)
+
+
+def _strip(picture: Picture, corners: Numbers) -> Picture:
+    """The line cut out, level, at the reader's height. A line that stands upright is laid down."""
+    width = max(1, round(max(math.dist(corners[0], corners[1]), math.dist(corners[3], corners[2]))))
+    height = max(1, round(max(math.dist(corners[0], corners[3]), math.dist(corners[1], corners[2]))))
+    level = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    strip = cv2.warpPerspective(
+        picture,
+        cv2.getPerspectiveTransform(corners, level),
+        (width, height),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    if height >= 1.5 * width:
+        strip = np.rot90(strip)
+    reader_width = min(max(1, math.ceil(_LINE_HEIGHT * strip.shape[1] / strip.shape[0])), _WIDEST)
+    return _resized(strip, reader_width)
+
+
+def _resized(strip: Picture, width: int) -> Picture:
+    return np.asarray(cv2.resize(strip, (width, _LINE_HEIGHT)), np.uint8)
+
+
+def _turned(turner: OrtModel, strip: Picture) -> Picture:
+    """The strip, turned by half when it stands on its head."""
+    seen = _resized(strip, min(strip.shape[1], _TURNER_WIDTH))
+    upside_down = turner(_padded(seen, _TURNER_WIDTH)[None])[0, 1]
+    return np.ascontiguousarray(strip[::-1, ::-1]) if upside_down > _TURNED_SCORE else strip
+
+
+_NARROWEST, _WIDTH_STEP, _WIDEST = 320, 160, 3200
+
+
+def _reader_width(strip: Picture) -> int:
+    """Padded to one of a few widths: what is read must not depend on which strips share a batch."""
+    return max(_NARROWEST, math.ceil(strip.shape[1] / _WIDTH_STEP) * _WIDTH_STEP)
+
+
+def _padded(strip: Picture, width: int) -> Numbers:
+    padded = np.zeros((3, _LINE_HEIGHT, width), np.float32)
+    padded[:, :, : strip.shape[1]] = _network_input(strip)
+    return padded
+
+
+def _in_reading_order(regions: Sequence[_Region]) -> Iterator[_Region]:
+    """Rows from the top, each from the left. Regions share a row when the middles lie within half a line's height."""
+    row: list[_Region] = []
+    for region in sorted(regions, key=_middle):
+        if row and _middle(region) - _middle(row[0]) > 0.5 * min(_height(region), _height(row[0])):
+            yield from sorted(row, key=lambda one: float(one.corners[0, 0]))
+            row = []
+        row.append(region)
+    yield from sorted(row, key=lambda one: float(one.corners[0, 0]))
+
+
+def _middle(region: _Region) -> float:
+    return float(region.corners[:, 1].mean())
+
+
+def _height(region: _Region) -> float:
+    return float(region.corners[2:, 1].mean() - region.corners[:2, 1].mean())
+
+
+def _relative(corners: Numbers, picture: Picture) -> Quad:
+    height, width = picture.shape[:2]
+    points = (corners / [width, height]).clip(0, 1).round(5).tolist()
+    first, second, third, fourth = ((x, y) for x, y in points)
+    return first, second, third, fourth

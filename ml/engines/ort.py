@@ -1,0 +1,57 @@
+"""ONNX Runtime: one model file, one session."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..devices import Device, wanted
+
+_PROVIDERS: dict[Device, str] = {
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+
+
+class OrtModel:
+    """A model with one input and one output. Raises ImportError when ONNX Runtime is not installed."""
+
+    def __init__(self, path: Path, *, device: Device | None, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Idle threads that spin take the processor from the other workers of this machine.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Inputs change in size all the time; the arena would keep the largest of each for ever.
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 3
+        here = onnxruntime.get_available_providers()
+        providers = [_PROVIDERS[one] for one in wanted(device) if _PROVIDERS[one] in here]
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        self._input = self._session.get_inputs()[0].name
+
+    @property
+    def device(self) -> Device:
+        """Where it really runs: a session falls back to the processor without an error."""
+        first = self._session.get_providers()[0]
+        return next((device for device, provider in _PROVIDERS.items() if provider == first), "cpu")
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        return metadata
+
+    def __call__(self, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Raises MemoryError when the model does not find enough, which ONNX Runtime says in words only."""
+        try:
+            output: Any = self._session.run(None, {self._input: array})[0]
+        except Exception as error:  # its exceptions have no public base class
+            if "allocate memory" in str(error) or "bad_alloc" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
+        return np.asarray(output, np.float32)

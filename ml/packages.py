@@ -1,0 +1,36 @@
+"""Packages that MediaHub works without, and the extra that brings each of them."""
+
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Package:
+    module: str
+    extra: str
+
+
+OPTIONAL: dict[str, Package] = {
+    package.module: package
+    for package in (
+        Package("onnxruntime", extra="ml"),
+        Package("rapidocr", extra="ml"),
+    )
+}
+
+
+def missing_packages(modules: Iterable[str]) -> str | None:
+    """What to install for these modules, or None when all are here. Imports nothing."""
+    missing = [module for module in modules if not _is_here(module)]
+    if not missing:
+        return None
+    extras = ",".join(sorted({OPTIONAL[module].extra for module in missing}))
+    return f"Not installed: {', '.join(missing)}. Install it with: pip install 'mediahub[{extras}]'"
+
+
+def _is_here(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False

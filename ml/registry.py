@@ -1,0 +1,61 @@
+"""Every backend there is. A new one is a file in `ml.backends` and a row here."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .packages import OPTIONAL
+
+
+@dataclass(frozen=True)
+class Row:
+    """`path` is imported only when settings choose the backend.
+
+    `proof`: what its tests ran on. "real weights" are the published ones, "tiny weights" a small random model
+    through the same loading path, "designed" a stand-in whose answers are known beforehand.
+    """
+
+    key: str
+    role: str
+    path: str
+    packages: tuple[str, ...]
+    code_licence: str
+    weights_licence: str
+    source: str
+    proof: Literal["real weights", "tiny weights", "designed"]
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The extras to install for it."""
+        return tuple(sorted({OPTIONAL[module].extra for module in self.packages}))
+
+
+BACKENDS: tuple[Row, ...] = (
+    Row(
+        key="rapidocr",
+        role="ocr",
+        path="ml.backends.rapidocr.RapidOcr",
+        packages=("onnxruntime", "rapidocr"),
+        code_licence="Apache-2.0",
+        weights_licence="Apache-2.0",
+        source="PP-OCRv6 small by PaddlePaddle, inside the rapidocr package",
+        proof="real weights",
+    ),
+    Row(
+        key="fake",
+        role="ocr",
+        path="ml.backends.fake.FakeOcr",
+        packages=(),
+        code_licence="MediaHub's own",
+        weights_licence="no weights",
+        source="MediaHub",
+        proof="designed",
+    ),
+)
+
+
+def backends_of(role: str) -> dict[str, Row]:
+    return {row.key: row for row in BACKENDS if row.role == role}
+
+
+def role_keys() -> list[str]:
+    return sorted({row.role for row in BACKENDS})
