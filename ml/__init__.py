@@ -1,10 +1,10 @@
 """What machines see, hear and read: plain Python, no Django.
 
-    from ml import OCR, Failure, Runtime
+from ml import OCR, Failure, Runtime
 
-    with Runtime({"ocr": {"BACKEND": "rapidocr", "OPTIONS": {"threads": 2}}}) as runtime:
-        for picture, result in zip(pictures, runtime.map(OCR, pictures)):
-            if isinstance(result, Failure): ...
+with Runtime({"ocr": {"BACKEND": "rapidocr", "OPTIONS": {"threads": 2}}}) as runtime:
+    for picture, result in zip(pictures, runtime.map(OCR, pictures)):
+        if isinstance(result, Failure): ...
 """
 
 from .results import Failure, ModelName, PageText, TextLine

@@ -85,7 +85,7 @@ class Runtime:
                 raise RuntimeError("This runtime is closed.")
             try:
                 backend = slot.loaded_backend()
-            except Exception as error:  # whatever a library raises while it loads is an answer for these items
+            except Exception as error:  # noqa: BLE001 - what a library raises while it loads is the items' answer
                 return [_failure(error)] * len(items)
             return _results(backend, items, options)
 
@@ -147,16 +147,12 @@ class _Candidate:
 
     def load(self) -> None:
         """Raises NotInstalled, or what the library raises."""
+        if missing := self.what_is_missing():
+            raise NotInstalled(missing)
         try:
-            if missing := self.what_is_missing():
-                raise NotInstalled(missing)
-            try:
-                self.device = self.backend.load(self.wish)
-            except ImportError as error:  # the package is there, but not whole
-                raise NotInstalled(f"{self.row.key} cannot be imported: {error}") from error
-        except Exception as error:
-            self.last_error = str(error) or type(error).__name__
-            raise
+            self.device = self.backend.load(self.wish)
+        except ImportError as error:  # the package is there, but not whole
+            raise NotInstalled(f"{self.row.key} cannot be imported: {error}") from error
         self.last_error = None
         logger.info("Loaded %s on %s", self.backend.model(), self.device)
 
@@ -204,10 +200,12 @@ class _Slot:
             try:
                 if not candidate.loaded:
                     candidate.load()
-                return candidate.backend
-            except Exception as error:  # a backend that does not load must not keep the next one from its turn
+            except Exception as error:  # noqa: BLE001 - one that does not load must not keep the next from its turn
                 logger.warning("%s does not load: %s", candidate.row.key, error)
+                candidate.last_error = str(error) or type(error).__name__
                 errors.append(error)
+            else:
+                return candidate.backend
         raise errors[0]
 
     def unload(self) -> None:
@@ -218,14 +216,17 @@ class _Slot:
 def _results(backend: AnyBackend, items: list[Any], options: Any) -> list[Any]:
     """Work on all together; when that fails, on each alone, so that only the guilty one is a Failure."""
     try:
-        results = backend.finish(backend.infer(backend.prepare(items, options)))
-        if len(results) != len(items):
-            raise RuntimeError(f"{backend.model()} gave {len(results)} results for {len(items)} items.")
-        return results
-    except Exception as error:  # the border to foreign model code, which may raise anything
+        return _as_many(backend.finish(backend.infer(backend.prepare(items, options))), items)
+    except Exception as error:  # noqa: BLE001 - the border to foreign model code, which may raise anything
         if len(items) > 1:
             return [result for item in items for result in _results(backend, [item], options)]
         return [_failure(error)]
+
+
+def _as_many(results: list[Any], items: list[Any]) -> list[Any]:
+    if len(results) != len(items):
+        raise RuntimeError(f"{len(results)} results came for {len(items)} items.")
+    return results
 
 
 def _failure(error: Exception) -> Failure:

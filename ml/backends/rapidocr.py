@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..backend import Backend
+from ..backend import Backend, NotInstalled
 from ..devices import Device
 from ..engines.ort import OrtModel
 from ..results import ModelName, PageText, Quad, TextLine
@@ -82,8 +82,9 @@ class RapidOcr(Backend[Picture, OcrOptions, _Pages, _Read, PageText]):
         return f"Not in the rapidocr package: {', '.join(missing)}. Install it again." if missing else None
 
     def load(self, device: Device | None) -> Device:
-        self._models = _Models(*(OrtModel(_folder() / name, device=device, threads=self.threads)
-                                 for name in (_DETECTOR, _TURNER, _READER)))
+        self._models = _Models(
+            *(OrtModel(_folder() / name, device=device, threads=self.threads) for name in (_DETECTOR, _TURNER, _READER))
+        )
         return self._models.reader.device
 
     def unload(self) -> None:
@@ -93,14 +94,16 @@ class RapidOcr(Backend[Picture, OcrOptions, _Pages, _Read, PageText]):
         return _Pages(list(items), options)
 
     def infer(self, batch: _Pages) -> _Read:
-        assert self._models, "load() comes first"
-        found = [self._find(self._models.detector, picture) for picture in batch.pictures]
+        models = self._models
+        if models is None:
+            raise RuntimeError("The models are not loaded.")
+        found = [self._find(models.detector, picture) for picture in batch.pictures]
         strips = [
             _strip(picture, corners)
             for picture, all_corners in zip(batch.pictures, found, strict=True)
             for corners in all_corners
         ]
-        texts = iter(self._read(self._models, strips))
+        texts = iter(self._read(models, strips))
         return _Read(
             batch,
             [[_Region(corners, *next(texts)) for corners in all_corners] or None for all_corners in found],
@@ -126,25 +129,25 @@ class RapidOcr(Backend[Picture, OcrOptions, _Pages, _Read, PageText]):
         """The corners of every line, clockwise from the upper left, in pixels of the picture."""
         height, width = picture.shape[:2]
         scale = min(1.0, self.detector_side / max(height, width))
-        size = tuple(max(_STRIDE, round(side * scale / _STRIDE) * _STRIDE) for side in (width, height))
-        reduced = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        size = _whole_strides(width * scale), _whole_strides(height * scale)
+        reduced = _resized(picture, size)
         likely = detector(_network_input(reduced)[None])[0, 0]
         mask = cv2.dilate((likely > self.pixel_score).astype(np.uint8), np.ones((2, 2), np.uint8))
-        contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+        outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
         to_picture = np.array([width / size[0], height / size[1]], np.float32)
-        corners = (self._corners(likely, contour) for contour in contours)
+        corners = (self._corners(likely, outline) for outline in outlines)
         return [one * to_picture for one in corners if one is not None]
 
-    def _corners(self, likely: Numbers, contour: npt.NDArray[np.int32]) -> Numbers | None:
-        centre, (width, height), angle = cv2.minAreaRect(contour)
+    def _corners(self, likely: Numbers, outline: cv2.typing.MatLike) -> Numbers | None:
+        centre, (width, height), angle = cv2.minAreaRect(outline)
         if min(width, height) < 3:
             return None
-        tight = cv2.boxPoints((centre, (width, height), angle))
+        tight = np.asarray(cv2.boxPoints((centre, (width, height), angle)), np.float32)
         if _mean_inside(likely, tight) < self.box_score:
             return None
         # The detector marks the core of a line; growing it gives back the letters' full height.
         grown = 2 * width * height * self.unclip / (2 * (width + height))
-        return _clockwise(cv2.boxPoints((centre, (width + grown, height + grown), angle)))
+        return _clockwise(np.asarray(cv2.boxPoints((centre, (width + grown, height + grown), angle)), np.float32))
 
     def _read(self, models: "_Models", strips: list[Picture]) -> list[tuple[str, float]]:
         """The text of each strip and its score. Strips of like width are read together, across pictures."""
@@ -182,13 +185,18 @@ class _Models:
 def _folder() -> Path:
     """Where the package keeps its models; found without importing it."""
     spec = importlib.util.find_spec("rapidocr")
-    assert spec and spec.origin, "the runtime asks for missing packages first"
+    if spec is None or spec.origin is None:
+        raise NotInstalled("The package rapidocr is not installed.")
     return Path(spec.origin).parent / "models"
 
 
 def _network_input(picture: Picture) -> Numbers:
     """Blue, green, red from -1 to 1, channels first."""
     return np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1), np.float32) / 127.5 - 1
+
+
+def _whole_strides(side: float) -> int:
+    return max(1, round(side / _STRIDE)) * _STRIDE
 
 
 def _mean_inside(likely: Numbers, corners: Numbers) -> float:
@@ -213,26 +221,24 @@ def _strip(picture: Picture, corners: Numbers) -> Picture:
     width = max(1, round(max(math.dist(corners[0], corners[1]), math.dist(corners[3], corners[2]))))
     height = max(1, round(max(math.dist(corners[0], corners[3]), math.dist(corners[1], corners[2]))))
     level = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    strip = cv2.warpPerspective(
-        picture,
-        cv2.getPerspectiveTransform(corners, level),
-        (width, height),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    warp = cv2.getPerspectiveTransform(corners, level)
+    cut = cv2.warpPerspective(picture, warp, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    strip = np.asarray(cut, np.uint8)
     if height >= 1.5 * width:
         strip = np.rot90(strip)
     reader_width = min(max(1, math.ceil(_LINE_HEIGHT * strip.shape[1] / strip.shape[0])), _WIDEST)
-    return _resized(strip, reader_width)
+    return _resized(strip, (reader_width, _LINE_HEIGHT))
 
 
-def _resized(strip: Picture, width: int) -> Picture:
-    return np.asarray(cv2.resize(strip, (width, _LINE_HEIGHT)), np.uint8)
+def _resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    """To this width and height, without the flicker that plain sampling makes of fine print."""
+    smaller = size[0] * size[1] < picture.shape[0] * picture.shape[1]
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC), np.uint8)
 
 
 def _turned(turner: OrtModel, strip: Picture) -> Picture:
     """The strip, turned by half when it stands on its head."""
-    seen = _resized(strip, min(strip.shape[1], _TURNER_WIDTH))
+    seen = _resized(strip, (min(strip.shape[1], _TURNER_WIDTH), _LINE_HEIGHT))
     upside_down = turner(_padded(seen, _TURNER_WIDTH)[None])[0, 1]
     return np.ascontiguousarray(strip[::-1, ::-1]) if upside_down > _TURNED_SCORE else strip
 
@@ -242,7 +248,8 @@ _NARROWEST, _WIDTH_STEP, _WIDEST = 320, 160, 3200
 
 def _reader_width(strip: Picture) -> int:
     """Padded to one of a few widths: what is read must not depend on which strips share a batch."""
-    return max(_NARROWEST, math.ceil(strip.shape[1] / _WIDTH_STEP) * _WIDTH_STEP)
+    width: int = strip.shape[1]
+    return max(_NARROWEST, math.ceil(width / _WIDTH_STEP) * _WIDTH_STEP)
 
 
 def _padded(strip: Picture, width: int) -> Numbers:

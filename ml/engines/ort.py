@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,15 +42,13 @@ class OrtModel:
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
-        return metadata
+        return self._session.get_modelmeta().custom_metadata_map
 
     def __call__(self, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Raises MemoryError when the model does not find enough, which ONNX Runtime says in words only."""
         try:
-            output: Any = self._session.run(None, {self._input: array})[0]
+            return self._session.run(None, {self._input: array})[0]
         except Exception as error:  # its exceptions have no public base class
             if "allocate memory" in str(error) or "bad_alloc" in str(error):
                 raise MemoryError(str(error)) from error
             raise
-        return np.asarray(output, np.float32)
