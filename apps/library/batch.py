@@ -34,8 +34,8 @@ class StepFailure:
 
 @dataclass
 class Batch:
-    """`commit` is given by the pipeline: it opens one short transaction, locks what is still ours, and on leaving writes
-    how every item went."""
+    """`begin_commit` is given by the pipeline: it opens one short transaction, locks what is still ours, and on leaving
+    writes how every item went."""
 
     items: Sequence[Item]
     begin_commit: "Callable[[Batch], AbstractContextManager[Sequence[Item]]]"
@@ -60,8 +60,8 @@ class Batch:
         self.failures[item.asset.pk] = failure
 
     def pictures(self, side: int) -> Iterator[tuple[Item, Picture]]:
-        """The remaining items with their decoded renditions, at least `side` pixels where there is one that large; each is
-        decoded once for all steps of the batch, as far as memory allows. What cannot be read has failed."""
+        """The remaining items with their decoded renditions, at least `side` pixels where there is one that large.
+        Each is decoded once for all steps of the batch, as far as memory allows. What cannot be read has failed."""
         renditions: dict[int, list[Rendition]] = {}
         for rendition in Rendition.objects.filter(asset__in=[item.asset.pk for item in self.remaining]):
             renditions.setdefault(rendition.asset_id, []).append(rendition)
@@ -76,24 +76,19 @@ class Batch:
             return known[1]
         candidates = sorted(
             (rendition for rendition in renditions if rendition.revision == item.asset.revision),
-            key=lambda rendition: (
-                max(rendition.width, rendition.height) < side,
-                max(rendition.width, rendition.height),
-            ),
+            key=lambda rendition: (_side(rendition) < side, _side(rendition)),
         )
-        if candidates and max(candidates[0].width, candidates[0].height) < side:
+        if candidates and _side(candidates[0]) < side:
             candidates.reverse()  # none is large enough: the largest one
         if not candidates:
-            self.fail(item, StepFailure("no_rendition", "The preview of this picture is missing. Inspect it again."))
+            self.fail(item, StepFailure("no_rendition", "The preview is missing. Inspect the picture again."))
             return None
         path = storage.rendition_path(item.asset.pk, item.asset.revision, candidates[0].kind)
         try:
             with Image.open(path) as image:
                 picture: Picture = np.asarray(image.convert("RGB"))
         except OSError:
-            self.fail(
-                item, StepFailure("no_rendition", "The preview of this picture cannot be read. Inspect it again.")
-            )
+            self.fail(item, StepFailure("no_rendition", "The preview cannot be read. Inspect the picture again."))
             return None
         if self._held + picture.nbytes <= self.PICTURE_MEMORY:
             self._pictures[item.asset.pk] = (side, picture)
@@ -105,3 +100,7 @@ class Batch:
         """`with batch.commit() as items:` write the rows of these items, and only of these, in bulk and quickly."""
         with self.begin_commit(self) as items:
             yield items
+
+
+def _side(rendition: Rendition) -> int:
+    return max(rendition.width, rendition.height)

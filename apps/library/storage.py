@@ -1,4 +1,4 @@
-"""The only module that builds a path. Originals are linked into place and never replaced; renditions can be made again."""
+"""The only module that builds a path. Originals are linked into place, never replaced; renditions can be made again."""
 
 import os
 from pathlib import Path
