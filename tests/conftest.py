@@ -22,6 +22,9 @@ def _own_store(settings: object, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("store")
     for name in ("ORIGINALS_DIR", "RENDITIONS_DIR"):
         setattr(settings, name, folder / name.split("_")[0].lower())
+    # Pages are rendered without `collectstatic` having run.
+    static_files = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": static_files}  # type: ignore[attr-defined]
     settings.INCOMING_DIR = settings.ORIGINALS_DIR / ".incoming"  # type: ignore[attr-defined]
     settings.FILE_UPLOAD_TEMP_DIR = settings.INCOMING_DIR  # type: ignore[attr-defined]
     for path in (settings.INCOMING_DIR, settings.RENDITIONS_DIR):  # type: ignore[attr-defined]
