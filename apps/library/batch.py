@@ -33,6 +33,24 @@ class StepFailure:
 
 
 @dataclass
+class PictureMemory:
+    """The decoded pictures that the steps of one walk share, up to a cap."""
+
+    cap: int = 512 * 1024 * 1024
+    held: int = 0
+    pictures: dict[int, tuple[int, Picture]] = field(default_factory=dict)
+
+    def find(self, asset_id: int, side: int) -> Picture | None:
+        known = self.pictures.get(asset_id)
+        return known[1] if known and known[0] >= side else None
+
+    def keep(self, asset_id: int, side: int, picture: Picture) -> None:
+        if self.held + picture.nbytes <= self.cap:
+            self.pictures[asset_id] = (side, picture)
+            self.held += picture.nbytes
+
+
+@dataclass
 class Batch:
     """`begin_commit` is given by the pipeline: it opens one short transaction, locks what is still ours, and on leaving
     writes how every item went."""
@@ -41,11 +59,8 @@ class Batch:
     begin_commit: "Callable[[Batch], AbstractContextManager[Sequence[Item]]]"
     model: str = ""  # the model the results were made with; rows made with another one are not written
     beat: Callable[[], None] = lambda: None  # still alive: call it in long loops, it renews the lease
+    decoded: PictureMemory = field(default_factory=PictureMemory)
     failures: dict[int, StepFailure] = field(default_factory=dict)
-    _pictures: dict[int, tuple[int, Picture]] = field(default_factory=dict)
-    _held: int = 0
-
-    PICTURE_MEMORY = 512 * 1024 * 1024
 
     @property
     def alone(self) -> bool:
@@ -59,21 +74,23 @@ class Batch:
     def fail(self, item: Item, failure: StepFailure) -> None:
         self.failures[item.asset.pk] = failure
 
-    def pictures(self, side: int) -> Iterator[tuple[Item, Picture]]:
-        """The remaining items with their decoded renditions, at least `side` pixels where there is one that large.
-        Each is decoded once for all steps of the batch, as far as memory allows. What cannot be read has failed."""
+    def pictures(self, side: int, items: Sequence[Item] | None = None) -> Iterator[tuple[Item, Picture]]:
+        """The remaining items (or some of them) with their decoded renditions, at least `side` pixels where there is
+        one that large. Each is decoded once for all steps of the batch, as far as memory allows. What cannot be read
+        has failed."""
+        wanted = [item for item in (self.items if items is None else items) if item.asset.pk not in self.failures]
         renditions: dict[int, list[Rendition]] = {}
-        for rendition in Rendition.objects.filter(asset__in=[item.asset.pk for item in self.remaining]):
+        for rendition in Rendition.objects.filter(asset__in=[item.asset.pk for item in wanted]):
             renditions.setdefault(rendition.asset_id, []).append(rendition)
-        for item in self.remaining:
+        for item in wanted:
             picture = self._picture(item, side, renditions.get(item.asset.pk, []))
             if picture is not None:
                 yield item, picture
 
     def _picture(self, item: Item, side: int, renditions: list[Rendition]) -> Picture | None:
-        known = self._pictures.get(item.asset.pk)
-        if known and known[0] >= side:
-            return known[1]
+        known = self.decoded.find(item.asset.pk, side)
+        if known is not None:
+            return known
         candidates = sorted(
             (rendition for rendition in renditions if rendition.revision == item.asset.revision),
             key=lambda rendition: (_side(rendition) < side, _side(rendition)),
@@ -90,9 +107,7 @@ class Batch:
         except OSError:
             self.fail(item, StepFailure("no_rendition", "The preview cannot be read. Inspect the picture again."))
             return None
-        if self._held + picture.nbytes <= self.PICTURE_MEMORY:
-            self._pictures[item.asset.pk] = (side, picture)
-            self._held += picture.nbytes
+        self.decoded.keep(item.asset.pk, side, picture)
         return picture
 
     @contextmanager

@@ -31,3 +31,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def rendition_draft(asset_id: int, revision: int, mark: str) -> Path:
+    """Where the sandbox writes: beside the final folder, so that what is finished is renamed and never copied."""
+    final = rendition_folder(asset_id, revision)
+    return final.with_name(f".{final.name}.{mark}")
+
+
+def publish_renditions(draft: Path, asset_id: int, revision: int) -> None:
+    """Moves finished renditions to where they are served from; each appears whole or not at all."""
+    final = rendition_folder(asset_id, revision)
+    final.mkdir(parents=True, exist_ok=True)
+    for file in draft.iterdir():
+        file.replace(final / file.name)

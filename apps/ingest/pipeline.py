@@ -1,0 +1,314 @@
+"""Walks the steps: claims a batch, does each step over the whole batch, writes how it went.
+
+A row says what has to be done, a lease says who does it. Attempts are raised and committed BEFORE the work, so that a
+file that kills its worker is known by its count; whatever was tried before is tried ALONE: only the guilty is counted.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
+
+from apps.ingest import counts
+from apps.ingest.models import StepRun
+from apps.ingest.steps import BY_NAME, ORDER, STEPS, Step, dependents_of
+from apps.jobs import faults, workers
+from apps.jobs.bell import ring
+from apps.library.batch import Batch, Item, PictureMemory, StepFailure
+from apps.library.models import Change
+from apps.reading.runtime import runtime
+from apps.search import indexing
+
+log = logging.getLogger("mediahub.step")
+
+ALONE_LIMIT = 3  # so often an item may kill, hang or bloat its process alone before it is set aside
+RETRY_LIMIT = 5  # so often something is tried again that may pass by itself
+IDLE_LOOKS, IDLE_PAUSE = 3, 0.1
+
+
+@dataclass
+class Claim:
+    """Rows that are ours until the lease ends."""
+
+    lease: uuid.UUID
+    rows: list[StepRun]
+    renewed: float = field(default_factory=time.monotonic)
+
+    def of(self, step: Step) -> list[StepRun]:
+        return [row for row in self.rows if row.step == step.name]
+
+
+# -- One bell ---------------------------------------------------------------------------------------------------------
+def drain(lane: str) -> None:
+    """Works until nothing waits in the lane or the time of one bell is over; then it rings again."""
+    workers.report(lane)
+    end = time.monotonic() + settings.DRAIN_SECONDS
+    while time.monotonic() < end:
+        try:
+            if not work_once(lane):
+                finish_hop(last=True)
+                return
+        except (OperationalError, InterfaceError):
+            # The database went away. Its rows still name this lease; they are given to the next one when it ends.
+            log.warning("The database does not answer; waiting for it.", exc_info=True)
+            connections.close_all()
+            time.sleep(1)
+    finish_hop(last=True)
+    ring(lane)
+
+
+def work_once(lane: str) -> bool:
+    """Claims one batch and walks it through all steps of the lane. False when nothing waited."""
+    claim = claim_next(lane)
+    if not claim.rows:
+        return False
+    memory = PictureMemory()
+    alone = len(claim.rows) == 1 and claim.rows[0].attempts > 1
+    asset_ids = {row.asset_id for row in claim.rows}
+    for step in STEPS:
+        if step.lane != lane:
+            continue
+        if not alone:
+            claim.rows += claim_more(claim.lease, step, asset_ids)
+        rows = claim.of(step)
+        if rows:
+            do_step(step, rows, claim, memory)
+            faults.reached(f"step.{step.name}")
+            finish_hop()
+    return True
+
+
+def finish_hop(*, last: bool = False) -> None:
+    """After every hop: what is new becomes findable, and everybody who may see it is told."""
+    while indexing.refresh() and last:
+        pass
+    counts.tell(last=last)
+
+
+# -- Claiming ---------------------------------------------------------------------------------------------------------
+CLAIM = """
+    UPDATE ingest_steprun SET state = 'running', lease = %(lease)s, started_at = now(),
+        lease_until = now() + %(seconds)s * interval '1 second',
+        attempts = attempts + 1, attempts_alone = attempts_alone + %(alone)s, failure = '', error = ''
+    WHERE id IN ({chosen}) RETURNING id
+"""
+HEAD = """
+    SELECT id, attempts FROM ingest_steprun WHERE lane = %(lane)s AND state = 'waiting' AND ready
+    ORDER BY urgent DESC, attempts, id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+NEXT_NEW = """
+    SELECT id FROM ingest_steprun WHERE lane = %(lane)s AND state = 'waiting' AND ready AND attempts = 0
+    ORDER BY urgent DESC, attempts, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+MORE = """
+    SELECT id FROM ingest_steprun WHERE asset_id = ANY(%(assets)s) AND step = %(step)s AND state = 'waiting' AND ready
+    AND attempts = 0 ORDER BY id FOR UPDATE SKIP LOCKED
+"""
+
+
+def claim_next(lane: str) -> Claim:
+    """The next work of a lane: a batch of what was never tried, or one thing that was, alone."""
+    lease = uuid.uuid4()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(HEAD, {"lane": lane})
+        head = cursor.fetchone()
+        if head is None:
+            return Claim(lease, [])
+        alone = head[1] > 0
+        values = {"lease": lease, "seconds": settings.LEASE_SECONDS, "lane": lane, "limit": settings.BATCH_SIZE}
+        if alone:
+            cursor.execute(CLAIM.format(chosen="%(head)s"), values | {"alone": 1, "head": head[0]})
+        else:
+            cursor.execute(CLAIM.format(chosen=NEXT_NEW), values | {"alone": 0})
+        ids = [row[0] for row in cursor.fetchall()]
+    return Claim(lease, _load(ids))
+
+
+def claim_more(lease: uuid.UUID, step: Step, asset_ids: set[int]) -> list[StepRun]:
+    """The rows of a later step that became ready for the same assets: their pictures are still in memory."""
+    values = {"lease": lease, "seconds": settings.LEASE_SECONDS, "alone": 0}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(CLAIM.format(chosen=MORE), values | {"assets": list(asset_ids), "step": step.name})
+        ids = [row[0] for row in cursor.fetchall()]
+    return _load(ids)
+
+
+def _load(ids: list[int]) -> list[StepRun]:
+    return list(StepRun.objects.filter(pk__in=ids).select_related("asset").order_by("id")) if ids else []
+
+
+# -- Working ----------------------------------------------------------------------------------------------------------
+def do_step(step: Step, rows: list[StepRun], claim: Claim, memory: PictureMemory) -> None:
+    """Does one step over its rows. Whatever happens, each of them has an answer afterwards, or keeps its lease because
+    the database is gone."""
+    stale = [row for row in rows if row.revision != row.asset.revision]
+    rows = [row for row in rows if row.revision == row.asset.revision]
+    _release(stale)
+    if not rows:
+        return
+    models = runtime()
+    work = _Work(step, rows, claim)
+    batch = Batch(
+        items=[Item(row.asset) for row in rows],
+        begin_commit=work.commit,
+        model=(models.model(step.role) or "") if step.role else "",
+        beat=work.beat,
+        decoded=memory,
+    )
+    try:
+        step.work(batch, models)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # the border to the steps: a bug in one must not stop all others
+        log.exception("step crashed", extra={"step": step.name, "assets": [row.asset_id for row in rows]})
+        reason = f"{type(error).__name__}: {error}"[:500]
+        for item in batch.items:
+            if item.asset.pk not in work.done:
+                batch.fail(item, StepFailure("internal", reason, deadly=True))
+    work.settle(batch)
+
+
+@dataclass
+class _Work:
+    """One step over a batch: its commit, and the answers for what was not committed."""
+
+    step: Step
+    rows: list[StepRun]
+    claim: Claim
+    started: float = field(default_factory=time.monotonic)
+    done: set[int] = field(default_factory=set)  # assets that have their answer
+
+    @property
+    def milliseconds(self) -> int:
+        return round((time.monotonic() - self.started) * 1000 / max(1, len(self.rows)))
+
+    def beat(self) -> None:
+        """Renews the lease of everything that was claimed together, once in a third of its time."""
+        if time.monotonic() - self.claim.renewed > settings.LEASE_SECONDS / 3:
+            self.claim.renewed = time.monotonic()
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE ingest_steprun SET lease_until = now() + %s * interval '1 second'"
+                    " WHERE id = ANY(%s) AND lease = %s AND state = 'running'",
+                    [settings.LEASE_SECONDS, [row.pk for row in self.claim.rows], self.claim.lease],
+                )
+
+    @contextmanager
+    def commit(self, batch: Batch) -> Iterator[Sequence[Item]]:
+        """Locks the rows that are still ours and of the revision that was worked on; the step writes; they are done."""
+        with transaction.atomic():
+            held = self._lock()
+            items = [item for item in batch.remaining if item.asset.pk in held]
+            faults.reached(f"commit.{self.step.name}")
+            yield items
+            finished = [item.asset.pk for item in items if item.asset.pk not in batch.failures]
+            self._mark_done([held[asset_id] for asset_id in finished], batch.model)
+            Change.objects.bulk_create(Change(asset_id=asset_id) for asset_id in finished)
+        self.done.update(finished)
+        for asset_id in finished:
+            self._log(asset_id, "done")
+        counts.note({row.library_id for row in held.values()}, finished)
+
+    def settle(self, batch: Batch) -> None:
+        """Writes the failures, and one for what the step forgot."""
+        for item in batch.items:
+            if item.asset.pk not in self.done and item.asset.pk not in batch.failures:
+                batch.fail(item, StepFailure("internal", "The step ended without an answer.", transient=True))
+        missed = {asset_id: failure for asset_id, failure in batch.failures.items() if asset_id not in self.done}
+        if not missed:
+            return
+        with transaction.atomic():
+            held = self._lock()
+            for asset_id, failure in missed.items():
+                if asset_id in held:
+                    self._mark_failed(held[asset_id], failure)
+        counts.note({row.library_id for row in held.values()}, missed)
+
+    def _lock(self) -> dict[int, StepRun]:
+        held = (
+            StepRun.objects.select_for_update(of=("self",))
+            .filter(
+                pk__in=[row.pk for row in self.rows if row.asset_id not in self.done],
+                lease=self.claim.lease,
+                state=StepRun.State.RUNNING,
+            )
+            .select_related("asset")
+            .order_by("id")
+        )
+        return {row.asset_id: row for row in held if row.asset.revision == row.revision}
+
+    def _mark_done(self, rows: list[StepRun], model: str) -> None:
+        ids, assets = [row.pk for row in rows], [row.asset_id for row in rows]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE ingest_steprun SET state = 'done', finished_at = now(), duration_ms = %s, model = %s,"
+                " version = %s, lease = NULL, lease_until = NULL, failure = '', error = '' WHERE id = ANY(%s)",
+                [self.milliseconds, model, self.step.version, ids],
+            )
+            make_ready(assets, self.step.name)
+
+    def _mark_failed(self, row: StepRun, failure: StepFailure) -> None:
+        again = (failure.deadly and row.attempts_alone < ALONE_LIMIT) or (
+            failure.transient and row.attempts < RETRY_LIMIT
+        )
+        if again:
+            row.state = StepRun.State.WAITING
+        else:
+            row.state = StepRun.State.QUARANTINED if failure.deadly else StepRun.State.FAILED
+        row.failure, row.error = failure.kind, failure.reason
+        row.lease, row.lease_until = None, None
+        row.duration_ms = self.milliseconds
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT now()")
+            row.finished_at = cursor.fetchone()[0]
+        row.save()
+        if not again:
+            skip_dependents(row)
+        self._log(row.asset_id, row.state, failure)
+
+    def _log(self, asset_id: int, state: str, failure: StepFailure | None = None) -> None:
+        extra = {"asset": asset_id, "step": self.step.name, "state": state, "duration_ms": self.milliseconds}
+        if failure:
+            extra |= {"failure": failure.kind, "reason": failure.reason}
+        log.info("step", extra=extra)
+
+
+# -- Consequences -----------------------------------------------------------------------------------------------------
+def make_ready(asset_ids: Sequence[int], done: str) -> None:
+    """Lets those steps begin that only waited for this one. Rings for the lanes that have something to do now."""
+    for step in STEPS:
+        if done not in step.needs:
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE ingest_steprun d SET ready = true WHERE asset_id = ANY(%s) AND step = %s AND NOT ready"
+                " AND NOT EXISTS (SELECT 1 FROM ingest_steprun n WHERE n.asset_id = d.asset_id"
+                " AND n.step = ANY(%s) AND n.state <> 'done')",
+                [list(asset_ids), step.name, list(step.needs)],
+            )
+            if cursor.rowcount and step.lane != BY_NAME[done].lane:
+                ring(step.lane)
+
+
+def skip_dependents(row: StepRun) -> None:
+    """What needs a step that did not end well cannot be done; it says so instead of waiting for ever."""
+    StepRun.objects.filter(
+        asset_id=row.asset_id, step__in=[step.name for step in dependents_of(row.step)], state=StepRun.State.WAITING
+    ).update(state=StepRun.State.SKIPPED, ready=False)
+
+
+def _release(rows: list[StepRun]) -> None:
+    """Gives rows back that were claimed for an older revision: the attempt does not count."""
+    for row in rows:
+        StepRun.objects.filter(pk=row.pk, lease=row.lease, state=StepRun.State.RUNNING).update(
+            state=StepRun.State.WAITING, revision=row.asset.revision, lease=None, lease_until=None, attempts=0
+        )
+
+
+def in_order(rows: Sequence[StepRun]) -> list[StepRun]:
+    return sorted(rows, key=lambda row: ORDER.get(row.step, len(ORDER)))

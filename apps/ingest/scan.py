@@ -1,0 +1,350 @@
+"""Looks through a folder that the owner pointed at. The folder is read and never written; a second look at an unchanged
+folder touches nothing, neither there nor in the database."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.ingest.services import new_revision, plan
+from apps.jobs.services import JobContext, JobError
+from apps.library.models import Asset, File, Library
+from apps.library.names import clean_name, suffix_of
+
+log = logging.getLogger("mediahub.scan")
+
+CHUNK = 2000  # files in one look at the database
+PICTURE_SUFFIXES = frozenset(
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".dib",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".avif",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".crw",
+        ".nef",
+        ".nrw",
+        ".arw",
+        ".srf",
+        ".sr2",
+        ".raf",
+        ".orf",
+        ".rw2",
+        ".pef",
+        ".srw",
+        ".raw",
+        ".rwl",
+        ".iiq",
+        ".3fr",
+        ".erf",
+        ".kdc",
+        ".mrw",
+        ".x3f",
+    ]
+)
+SIDECAR_SUFFIX = ".xmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file as the folder shows it; `path` is relative to the library's root."""
+
+    path: str
+    size: int
+    modified_ns: int
+
+    @property
+    def is_sidecar(self) -> bool:
+        return self.path.lower().endswith(SIDECAR_SUFFIX)
+
+
+@dataclass(slots=True)
+class Outcome:
+    seen: int = 0
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    copies: int = 0
+    missing: int = 0
+    unreadable: int = 0
+    returned: int = 0
+    known: set[int] = field(default_factory=set)  # ids of the files that were seen again: kept while the scan lasts
+
+
+def run(job: JobContext) -> None:
+    """The job: walks from where it was left, chunk by chunk."""
+    library = Library.objects.filter(pk=int(job.target), kind=Library.Kind.FOLDER).first()
+    if library is None:
+        raise JobError(_("This library is gone."))
+    root = Path(library.root)
+    _check_root(library, root)
+    after = str(job.cursor.get("after", ""))
+    walked_from_start = not after
+    outcome = Outcome()
+    for chunk in _chunks(walk(root, after=after)):
+        job.check()  # may stop here: asked to, or the one who started it may not any more
+        take(library, root, chunk, outcome)
+        job.advance(done=len(chunk), cursor={"after": chunk[-1].path})
+    if walked_from_start and not outcome.seen and File.objects.filter(library=library, missing_since=None).exists():
+        _vanished(library)
+    find_missing(library, root, outcome)
+    Library.objects.filter(pk=library.pk).update(scanned_at=timezone.now(), unreachable_since=None)
+    log.info("scanned", extra={"library": library.pk, **{k: v for k, v in _plain(outcome).items() if v}})
+
+
+def _plain(outcome: Outcome) -> dict[str, int]:
+    names = ("seen", "added", "changed", "moved", "copies", "missing", "unreadable", "returned")
+    return {name: getattr(outcome, name) for name in names}
+
+
+def _check_root(library: Library, root: Path) -> None:
+    if not root.is_dir() or not os.access(root, os.R_OK | os.X_OK):
+        _vanished(library)
+
+
+def _vanished(library: Library) -> None:
+    """The folder is gone, or it is the empty place where a disk should be. Nothing is forgotten for that."""
+    Library.objects.filter(pk=library.pk, unreachable_since=None).update(unreachable_since=timezone.now())
+    raise JobError(
+        _("The folder %(root)s is not there or empty. Connect its disk, then scan again. Nothing was removed.")
+        % {"root": library.root}
+    )
+
+
+# -- The folder -------------------------------------------------------------------------------------------------------
+def walk(root: Path, *, after: str = "") -> Iterator[Found]:
+    """Every picture and sidecar below `root` in one fixed order, beginning behind `after`. Links are not followed, and
+    what cannot be read is passed over: a folder without permission must not hide all others."""
+    start = after.split("/") if after else []
+    yield from _walk(os.fspath(root), "", start)
+
+
+def _walk(folder: str, relative: str, start: list[str]) -> Iterator[Found]:
+    try:
+        with os.scandir(folder) as entries:
+            ordered = sorted(entries, key=_by_name)
+    except OSError as error:
+        log.warning("folder cannot be read", extra={"folder": relative, "reason": error.strerror})
+        return
+    for entry in ordered:
+        name = entry.name
+        if name.startswith("."):
+            continue
+        rest: list[str] = []
+        if start:
+            if name < start[0]:
+                continue
+            if name == start[0]:
+                rest = start[1:]
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path, f"{relative}{name}/", rest)
+            elif _is_wanted(name) and entry.is_file(follow_symlinks=False):
+                if start and name == start[0]:
+                    continue
+                stat = entry.stat(follow_symlinks=False)
+                path = relative + name
+                path.encode()  # a name that is no text cannot be kept in a row
+                yield Found(path, stat.st_size, stat.st_mtime_ns)
+        except (OSError, UnicodeEncodeError) as error:
+            log.warning("file cannot be read", extra={"folder": relative, "reason": str(error)})
+
+
+def _by_name(entry: "os.DirEntry[str]") -> str:
+    return entry.name
+
+
+def _is_wanted(name: str) -> bool:
+    suffix = name[name.rfind(".") :].lower() if "." in name else ""
+    return suffix in PICTURE_SUFFIXES or suffix == SIDECAR_SUFFIX
+
+
+def _chunks(found: Iterable[Found]) -> Iterator[list[Found]]:
+    chunk: list[Found] = []
+    for file in found:
+        chunk.append(file)
+        if len(chunk) >= CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+# -- The rows ---------------------------------------------------------------------------------------------------------
+def take(library: Library, root: Path, chunk: list[Found], outcome: Outcome) -> None:
+    """Compares a chunk with what is known of it, by one query; writes only what is new."""
+    outcome.seen += len(chunk)
+    known = {
+        path: (pk, size, modified_ns, missing_since)
+        for pk, path, size, modified_ns, missing_since in File.objects.filter(
+            library=library, path__in=[found.path for found in chunk]
+        ).values_list("pk", "path", "size", "modified_ns", "missing_since")
+    }
+    new: list[Found] = []
+    for found in chunk:
+        row = known.get(found.path)
+        if row is None:
+            new.append(found)
+            continue
+        pk, size, modified_ns, missing_since = row
+        outcome.known.add(pk)
+        if missing_since is not None:
+            File.objects.filter(pk=pk).update(missing_since=None)
+            outcome.returned += 1
+        if (size, modified_ns) != (found.size, found.modified_ns):
+            _changed(root, pk, found, outcome)
+    if new:
+        _add(library, root, new, outcome)
+
+
+def _digest(root: Path, found: Found, outcome: Outcome) -> bytes | None:
+    try:
+        with (root / found.path).open("rb", buffering=0) as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError as error:
+        outcome.unreadable += 1
+        log.warning("file cannot be read", extra={"file": found.path, "reason": error.strerror})
+        return None
+
+
+def _changed(root: Path, pk: int, found: Found, outcome: Outcome) -> None:
+    """The file was written since. Other bytes are a new revision of the asset; the same bytes are only noted."""
+    digest = _digest(root, found, outcome)
+    if digest is None:
+        return
+    with transaction.atomic():
+        file = File.objects.select_for_update().select_related("asset").get(pk=pk)
+        other = bytes(file.sha256_now) != digest
+        file.size, file.modified_ns, file.sha256_now = found.size, found.modified_ns, digest
+        if other:
+            taken = File.objects.filter(library_id=file.library_id, sha256_uploaded=digest, role=File.Role.ORIGINAL)
+            if not taken.exclude(pk=pk).exists():
+                file.sha256_uploaded = digest
+        file.save()
+        if other:
+            outcome.changed += 1
+            new_revision(file.asset)
+
+
+def _add(library: Library, root: Path, new: list[Found], outcome: Outcome) -> None:
+    pictures = [found for found in new if not found.is_sidecar]
+    digests = {found.path: digest for found in pictures if (digest := _digest(root, found, outcome)) is not None}
+    with transaction.atomic():
+        there = {
+            bytes(file.sha256_uploaded): file
+            for file in File.objects.filter(
+                library=library, role=File.Role.ORIGINAL, sha256_uploaded__in=list(digests.values())
+            ).select_related("asset")
+        }
+        assets: list[Asset] = []
+        originals: list[tuple[Found, Asset]] = []
+        copies: list[tuple[Found, Asset]] = []
+        fresh: dict[bytes, Asset] = {}
+        for found in pictures:
+            digest = digests.get(found.path)
+            if digest is None:
+                continue
+            file = there.get(digest)
+            if file is not None and not (root / file.path).exists():
+                _move(file, found, outcome)
+            elif file is not None:
+                copies.append((found, file.asset))
+            elif digest in fresh:
+                copies.append((found, fresh[digest]))
+            else:
+                asset = fresh[digest] = _asset(library, found)
+                assets.append(asset)
+                originals.append((found, asset))
+        Asset.objects.bulk_create(assets)
+        File.objects.bulk_create(
+            [_file(library, asset, found, File.Role.ORIGINAL, digests[found.path]) for found, asset in originals]
+            + [_file(library, asset, found, File.Role.COPY, digests[found.path]) for found, asset in copies]
+        )
+        outcome.added += len(assets)
+        outcome.copies += len(copies)
+        _add_sidecars(library, root, [found for found in new if found.is_sidecar], outcome)
+        plan(assets, urgent=False)
+
+
+def _asset(library: Library, found: Found) -> Asset:
+    modified = datetime.fromtimestamp(found.modified_ns / 1e9, UTC)
+    return Asset(library=library, name=clean_name(found.path), sort_at=modified)
+
+
+def _file(library: Library, asset: Asset, found: Found, role: str, digest: bytes) -> File:
+    return File(
+        library=library,
+        asset=asset,
+        role=role,
+        path=found.path,
+        size=found.size,
+        modified_ns=found.modified_ns,
+        sha256_uploaded=digest,
+        sha256_now=digest,
+    )
+
+
+def _move(file: File, found: Found, outcome: Outcome) -> None:
+    """The same content at another place, and its old place is empty: the asset keeps all that is known of it."""
+    file.path, file.size, file.modified_ns, file.missing_since = found.path, found.size, found.modified_ns, None
+    file.save()
+    file.asset.name = clean_name(found.path)
+    file.asset.save(update_fields=["name"])
+    outcome.moved += 1
+    outcome.known.add(file.pk)
+
+
+def _add_sidecars(library: Library, root: Path, sidecars: list[Found], outcome: Outcome) -> None:
+    """`beach.jpg.xmp` and `beach.xmp` belong to `beach.jpg`. One that comes later makes the picture be read again."""
+    for found in sidecars:
+        stem = found.path[: -len(SIDECAR_SUFFIX)]
+        owner = File.objects.filter(library=library, role=File.Role.ORIGINAL, path=stem).select_related("asset").first()
+        if owner is None:
+            same_stem = File.objects.filter(library=library, role=File.Role.ORIGINAL, path__startswith=f"{stem}.")
+            owner = next(
+                (
+                    file
+                    for file in same_stem.select_related("asset").order_by("path")
+                    if file.path[: -len(suffix_of(file.path))] == stem
+                ),
+                None,
+            )
+        digest = _digest(root, found, outcome) if owner else None
+        if owner is None or digest is None:
+            continue
+        _file(library, owner.asset, found, File.Role.SIDECAR, digest).save()
+        if owner.asset.width:  # it was read without these notes
+            new_revision(owner.asset)
+
+
+def find_missing(library: Library, root: Path, outcome: Outcome) -> None:
+    """Marks what is not there any more. Asked only when fewer were seen than are known."""
+    expected = File.objects.filter(library=library, missing_since=None)
+    if expected.count() <= len(outcome.known) + outcome.added + outcome.copies:
+        return
+    gone: list[int] = []
+    for pk, path in expected.order_by("id").values_list("pk", "path").iterator(chunk_size=CHUNK):
+        if pk not in outcome.known and not os.path.lexists(root / path):
+            gone.append(pk)
+    File.objects.filter(pk__in=gone).update(missing_since=timezone.now())
+    outcome.missing += len(gone)

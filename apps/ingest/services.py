@@ -1,0 +1,345 @@
+"""What comes in: uploads, and the rows that say what is to be done with them."""
+
+import contextlib
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import User
+from apps.accounts.scope import Scope
+from apps.ingest import counts
+from apps.ingest.models import StepRun
+from apps.ingest.pipeline import ALONE_LIMIT, in_order, skip_dependents
+from apps.ingest.steps import BY_NAME, STEPS, dependents_of
+from apps.ingest.uploads import Incoming
+from apps.jobs import faults
+from apps.jobs import services as jobs
+from apps.jobs.bell import ring
+from apps.jobs.models import Job
+from apps.library import storage
+from apps.library.models import Asset, Change, Library
+from apps.library.paging import Keyset, Page, page_of
+from apps.library.services import NewFile, add_file, find_content, home_of
+
+log = logging.getLogger("mediahub.ingest")
+
+
+class EmptyFile(ValueError):
+    """Nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    asset_id: int
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What an upload was meant for, kept beside its bytes until its row is written. After a crash it is enough to
+    finish the upload without the one who sent it."""
+
+    library_id: int
+    user_id: int
+    name: str
+    size: int
+    sha256: str
+    modified_at: str | None
+
+
+# -- Uploads ----------------------------------------------------------------------------------------------------------
+def writable_library(scope: Scope, library_id: int | None) -> Library:
+    """The library that an upload goes to: the named one, or the asker's own. Raises Library.DoesNotExist."""
+    if library_id is None:
+        home = home_of(User.objects.get(pk=scope.user_id))
+        return home
+    return Library.objects.editable_by(scope).exclude(kind=Library.Kind.FOLDER).get(pk=library_id)
+
+
+def accept_upload(
+    scope: Scope, file: UploadedFile, library_id: int | None = None, modified_at: datetime | None = None
+) -> Accepted:
+    """Keeps an uploaded file and answers only when its bytes and its rows are safe.
+
+    Raises Library.DoesNotExist for a library that the asker may not add to, EmptyFile for nothing.
+    """
+    if not isinstance(file, Incoming):
+        raise TypeError("Uploads must come through IncomingHandler: it hashes and syncs them.")
+    library = writable_library(scope, library_id)
+    if not file.size:
+        file.drop()
+        raise EmptyFile(_("The file is empty. Choose it again; it may not have been copied completely."))
+    if scope.user_id is None:
+        raise Library.DoesNotExist
+    intent = Intent(
+        library.pk,
+        scope.user_id,
+        file.name or "",
+        file.size,
+        file.sha256.hex(),
+        modified_at.isoformat() if modified_at else None,
+    )
+    note = _seal(file.path, intent)
+    faults.reached("upload.sealed")
+    return _finish(file.path, note, intent)
+
+
+def _seal(part: Path, intent: Intent) -> Path:
+    """Writes the intent beside the bytes, durably. From here on the upload survives a crash."""
+    note = part.with_suffix(".json")
+    draft = part.with_suffix(".note")
+    with draft.open("w") as stream:
+        json.dump(asdict(intent), stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(note)
+    storage.sync_folder(note.parent)
+    return note
+
+
+def _finish(part: Path, note: Path, intent: Intent) -> Accepted:
+    """Link, rows, then the temporary names go. Doing it twice is the same as doing it once."""
+    library = Library.objects.get(pk=intent.library_id)
+    new = NewFile(
+        path=part,
+        name=intent.name,
+        size=intent.size,
+        sha256=bytes.fromhex(intent.sha256),
+        modified_at=datetime.fromisoformat(intent.modified_at) if intent.modified_at else None,
+    )
+    with transaction.atomic():
+        asset, created = add_file(library, new, added_by_id=intent.user_id)
+        if created:
+            plan([asset], urgent=True)
+        faults.reached("upload.commit")
+    faults.reached("upload.committed")
+    for name in (part, note):
+        with contextlib.suppress(FileNotFoundError):
+            name.unlink()
+    if created:
+        counts.note({library.pk}, [asset.pk])
+    return Accepted(asset.pk, created)
+
+
+def known(scope: Scope, library_id: int | None, digests: list[bytes]) -> dict[bytes, int]:
+    """Which of these contents the library has already, with the asset's id. Asks one library that the asker may add to:
+    nobody learns what others have."""
+    library = writable_library(scope, library_id)
+    found = ((digest, find_content(library.pk, digest)) for digest in digests)
+    return {digest: asset.pk for digest, asset in found if asset is not None}
+
+
+# -- What is to be done -----------------------------------------------------------------------------------------------
+def plan(assets: list[Asset], *, urgent: bool) -> None:
+    """One waiting row for each step of each asset, and a bell."""
+    StepRun.objects.bulk_create(
+        StepRun(
+            asset=asset,
+            library_id=asset.library_id,
+            step=step.name,
+            lane=step.lane,
+            version=step.version,
+            revision=asset.revision,
+            ready=not step.needs,
+            urgent=urgent,
+        )
+        for asset in assets
+        for step in STEPS
+    )
+    for lane in {step.lane for step in STEPS if not step.needs}:
+        ring(lane)
+
+
+def retry(scope: Scope, asset_ids: list[int], step: str | None = None) -> int:
+    """Does a step of these assets again, or whatever of them did not end well; what depends on it waits again too.
+    Returns the number of assets; those the asker may not change are passed over."""
+    assets = list(Asset.objects.editable_by(scope).filter(pk__in=asset_ids))
+    for asset in assets:
+        with transaction.atomic():
+            if step is not None:
+                begin_again(asset, [step])
+            else:
+                begin_again(asset, _not_well(asset.pk))
+    counts.note({asset.library_id for asset in assets}, [asset.pk for asset in assets])
+    counts.tell(last=True)
+    return len(assets)
+
+
+def retry_all(scope: Scope) -> int:
+    """Tries everything again that did not end well and that the asker may change. Returns the number of assets."""
+    ids = (
+        StepRun.objects.editable_by(scope)
+        .filter(state__in=counts.FAILED)
+        .order_by("asset_id")
+        .values_list("asset_id", flat=True)
+        .distinct()
+    )
+    return retry(scope, list(ids))
+
+
+def _not_well(asset_id: int) -> list[str]:
+    rows = StepRun.objects.filter(asset_id=asset_id, state__in=counts.FAILED)
+    return list(rows.values_list("step", flat=True))
+
+
+def begin_again(asset: Asset, names: list[str]) -> None:
+    """Marks steps and all that depends on them as waiting, for the asset's current revision."""
+    again = set(names)
+    for name in names:
+        again.update(step.name for step in dependents_of(name))
+    rows = {row.step: row for row in StepRun.objects.select_for_update().filter(asset=asset).order_by("id")}
+    for name in again:
+        row = rows.get(name)
+        if row is None:
+            continue
+        needs = BY_NAME[name].needs
+        row.state, row.urgent = StepRun.State.WAITING, True
+        row.ready = all(need not in again and need in rows and rows[need].state == StepRun.State.DONE for need in needs)
+        row.revision, row.version = asset.revision, BY_NAME[name].version
+        row.attempts = row.attempts_alone = 0
+        row.lease = row.lease_until = row.started_at = row.finished_at = row.duration_ms = None
+        row.failure = row.error = ""
+        row.save()
+    for lane in {BY_NAME[name].lane for name in again}:
+        ring(lane)
+
+
+def new_revision(asset: Asset) -> None:
+    """The content of an asset changed: everything about it is stale."""
+    asset.revision += 1
+    asset.save(update_fields=["revision"])
+    begin_again(asset, [step.name for step in STEPS])
+
+
+# -- What is said about it --------------------------------------------------------------------------------------------
+TROUBLES = Keyset(("finished_at", "id"))
+
+
+def troubles(scope: Scope, cursor: str | None, size: int = 50) -> Page[StepRun]:
+    """What did not end well, newest first, with its asset."""
+    rows = StepRun.objects.visible_to(scope).filter(state__in=counts.FAILED).select_related("asset")
+    return page_of(rows, cursor, size, TROUBLES)
+
+
+def steps_of(asset: Asset) -> list[StepRun]:
+    return in_order(list(StepRun.objects.filter(asset=asset)))
+
+
+step_counts = counts.step_counts
+states_of = counts.states_of
+mean_times = counts.mean_times
+
+
+# -- Folders ----------------------------------------------------------------------------------------------------------
+def scan(scope: Scope, library_id: int) -> Job:
+    """Looks through a folder library for what is new. Raises Library.DoesNotExist when it is not the asker's."""
+    library = Library.objects.owned_by(scope).filter(kind=Library.Kind.FOLDER).get(pk=library_id)
+    user = User.objects.get(pk=scope.user_id)
+    return jobs.start("scan", str(library.pk), user, _("Scan of %(name)s") % {"name": library.name})
+
+
+# -- Keeping the rows true --------------------------------------------------------------------------------------------
+def sweep() -> None:
+    """Once a minute: gives away the work of workers that went silent, folds the tallies, rings for what waits."""
+    release_expired()
+    with connection.cursor() as cursor:
+        cursor.execute(FOLD)
+    for lane in {step.lane for step in STEPS}:
+        if StepRun.objects.filter(lane=lane, state=StepRun.State.WAITING, ready=True).exists():
+            ring(lane)
+    if Change.objects.exists():
+        ring("cpu")
+
+
+FOLD = """
+    WITH gone AS (DELETE FROM ingest_steptally WHERE pg_try_advisory_xact_lock(7446001) RETURNING *)
+    INSERT INTO ingest_steptally (library_id, step, state, difference)
+    SELECT library_id, step, state, sum(difference) FROM gone GROUP BY 1, 2, 3 HAVING sum(difference) <> 0
+"""
+
+
+def release_expired() -> int:
+    """Rows whose lease has ended, by the clock of the database: their worker died. What died alone too often is set
+    aside, the rest waits again."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM ingest_steprun WHERE state = 'running' AND lease_until < now()"
+            " ORDER BY id FOR UPDATE SKIP LOCKED"
+        )
+        rows = list(StepRun.objects.filter(pk__in=[row[0] for row in cursor.fetchall()]).select_related("asset"))
+        for row in rows:
+            row.lease = row.lease_until = None
+            row.finished_at = timezone.now()
+            if row.attempts_alone >= ALONE_LIMIT:
+                row.state = StepRun.State.QUARANTINED
+                row.failure = "crashed"
+                row.error = _("The process that worked on it died %(count)d times.") % {"count": row.attempts}
+            else:
+                row.state = StepRun.State.WAITING
+            row.save()
+            if row.state == StepRun.State.QUARANTINED:
+                skip_dependents(row)
+    counts.note({row.library_id for row in rows}, [row.asset_id for row in rows])
+    return len(rows)
+
+
+def sweep_at_start() -> None:
+    """Before anything runs: finishes or drops what a killed process left behind, and makes stale what an older version
+    of a step made. Originals are never touched."""
+    finish_uploads()
+    StepRun.objects.filter(state=StepRun.State.RUNNING).update(lease_until=timezone.now() - timedelta(seconds=1))
+    release_expired()
+    renew_versions()
+    sweep()
+
+
+def finish_uploads() -> tuple[int, int]:
+    """Returns how many uploads were finished and how many unsealed pieces were dropped."""
+    incoming = Path(settings.INCOMING_DIR)
+    finished = dropped = 0
+    for note in sorted(incoming.glob("*.json")):
+        part = note.with_suffix(".part")
+        if part.exists():
+            intent = Intent(**json.loads(note.read_text()))
+            if not Library.objects.filter(pk=intent.library_id).exists():
+                log.warning("an upload was left whose library is gone", extra={"file": part.name})
+                continue
+            _finish(part, note, intent)
+            finished += 1
+        else:
+            note.unlink()  # its row is written: the bytes are let go of before the note is
+    for piece in incoming.iterdir():
+        if piece.suffix != ".json" and not piece.with_suffix(".json").exists() and piece.is_file():
+            piece.unlink()
+            dropped += 1
+    return finished, dropped
+
+
+def renew_versions() -> None:
+    """A step's higher version makes its older results stale; a step that is new gets its rows."""
+    for step in STEPS:
+        old = StepRun.objects.filter(step=step.name, version__lt=step.version).exclude(state=StepRun.State.WAITING)
+        for asset in Asset.objects.filter(pk__in=old.values("asset_id")).iterator():
+            with transaction.atomic():
+                begin_again(asset, [step.name])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO ingest_steprun (asset_id, library_id, step, lane, state, ready, urgent, version, model,"
+                " revision, attempts, attempts_alone, failure, error, created_at)"
+                " SELECT a.id, a.library_id, %(step)s, %(lane)s, 'waiting', NOT EXISTS (SELECT 1 FROM"
+                " unnest(%(needs)s::text[]) AS need LEFT JOIN ingest_steprun n ON n.asset_id = a.id AND n.step = need"
+                " WHERE n.state IS DISTINCT FROM 'done'), false, %(version)s, '', a.revision, 0, 0, '', '', now()"
+                " FROM library_asset a WHERE NOT EXISTS"
+                " (SELECT 1 FROM ingest_steprun s WHERE s.asset_id = a.id AND s.step = %(step)s)"
+                " ON CONFLICT DO NOTHING",
+                {"step": step.name, "lane": step.lane, "needs": list(step.needs), "version": step.version},
+            )

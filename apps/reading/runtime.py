@@ -1,0 +1,21 @@
+"""The only place where the apps meet the models."""
+
+import atexit
+import threading
+
+from django.conf import settings
+
+from ml.runtime import Runtime
+
+_lock = threading.Lock()
+_runtime: Runtime | None = None
+
+
+def runtime() -> Runtime:
+    """This process's models, as the settings wish them; nothing is loaded before its first use."""
+    global _runtime
+    with _lock:
+        if _runtime is None:
+            _runtime = Runtime(settings.ML)
+            atexit.register(_runtime.close)
+        return _runtime
