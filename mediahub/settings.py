@@ -232,7 +232,7 @@ SUPPORTED_FORMATS = env.words("SUPPORTED_FORMATS", "jpeg,png,webp,gif,tiff,bmp,h
 DUPLICATE_THRESHOLD = env.integer("DUPLICATE_THRESHOLD", 31, low=0, high=63)
 DUPLICATE_MIN_QUALITY = 50
 FILE_UPLOAD_TEMP_DIR = INCOMING_DIR
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["apps.ingest.uploads.IncomingHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # -- Models -----------------------------------------------------------------------------------------------------------

@@ -21,47 +21,9 @@ from apps.library.names import clean_name, suffix_of
 log = logging.getLogger("mediahub.scan")
 
 CHUNK = 2000  # files in one look at the database
-PICTURE_SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".dib",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".avif",
-        ".dng",
-        ".cr2",
-        ".cr3",
-        ".crw",
-        ".nef",
-        ".nrw",
-        ".arw",
-        ".srf",
-        ".sr2",
-        ".raf",
-        ".orf",
-        ".rw2",
-        ".pef",
-        ".srw",
-        ".raw",
-        ".rwl",
-        ".iiq",
-        ".3fr",
-        ".erf",
-        ".kdc",
-        ".mrw",
-        ".x3f",
-    ]
-)
+_PICTURES = "jpg jpeg jpe jfif png webp gif tif tiff bmp dib heic heif hif avif"
+_RAW = "dng cr2 cr3 crw nef nrw arw srf sr2 raf orf rw2 pef srw raw rwl iiq 3fr erf kdc mrw x3f"
+PICTURE_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_PICTURES} {_RAW}".split())
 SIDECAR_SUFFIX = ".xmp"
 
 
