@@ -28,7 +28,7 @@ _OFFSET = re.compile(r"\s*([+\-])(\d{1,2}):?(\d{2})\s*", re.ASCII)
 # signal-2024-01-31-235959, IMG-20240131-WA0001. A longer run of digits is a number and not a date.
 _NAME = re.compile(
     r"(?<!\d)(?P<year>(?:18|19|20)\d{2})(?P<gap>[-_.: ]?)(?P<month>\d{2})(?P=gap)(?P<day>\d{2})"
-    r"(?:(?:[-_ T.]|_at_|[ ]at[ ])(?P<hour>\d{2})[-_.: h]?(?P<minute>\d{2})[-_.: m]?(?P<second>\d{2})(?:\d{3})?)?"
+    r"(?:(?:[-_ T.]|_at_|[ ]at[ ])?(?P<hour>\d{2})[-_.: h]?(?P<minute>\d{2})[-_.: m]?(?P<second>\d{2})(?:\d{3})?)?"
     r"(?![0-9])",
     re.ASCII | re.IGNORECASE,
 )

@@ -28,6 +28,13 @@ RefusalKind = Literal[
 RenditionKind = Literal["thumbnail", "preview", "detail"]
 DateSource = Literal["exif", "gps", "xmp", "name", "file"]
 
+# The only names that a child may give to what it writes.
+RENDITION_NAMES: dict[RenditionKind, str] = {
+    "thumbnail": "thumbnail.webp",
+    "preview": "preview.jpg",
+    "detail": "detail.jpg",
+}
+
 DEADLY_KINDS: frozenset[RefusalKind] = frozenset({"crashed", "hung", "bloated"})
 
 
@@ -188,7 +195,10 @@ class Reason(enum.Enum):
     JPEG_XL = "unsupported", gettext_noop("JPEG XL pictures cannot be opened yet. Save it as JPEG or PNG to add it.")
     PHOTOSHOP = "unsupported", gettext_noop("Photoshop files cannot be opened. Save it as JPEG or PNG to add it.")
     OTHER_FORMAT = "unsupported", gettext_noop("This kind of file is not known. Save it as JPEG or PNG to add it.")
-    RAW_UNKNOWN = "unsupported", gettext_noop("This camera's RAW format is not known. Save it as DNG or JPEG to add it.")
+    RAW_UNKNOWN = (
+        "unsupported",
+        gettext_noop("This camera's RAW format is not known. Save it as DNG or JPEG to add it."),
+    )
     NOT_A_FILE = "unsupported", gettext_noop("This is not a regular file.")
     TOO_MANY_PIXELS = (
         "too_big",
