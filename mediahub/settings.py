@@ -175,7 +175,11 @@ EMBEDDED_DATABASE = not DATABASE_URL
 POSTGRES_SOCKET_DIR = env.path("MEDIAHUB_POSTGRES_SOCKET", DATA_DIR / "postgres" / "socket")
 DATABASES = {"default": _database(DATABASE_URL or f"postgresql://mediahub@/mediahub?host={POSTGRES_SOCKET_DIR}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"},
+    # What the queue notes about itself every second; nobody else reads it, and it would wear the database.
+    "queue": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "queue"},
+}
 
 # -- Accounts ---------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -216,11 +220,25 @@ Q_CLUSTER: dict[str, Any] = {
     "max_attempts": 1,
     "save_limit": 0,  # keeping the last N locks all of them at every finished task
     "catch_up": False,
+    "guard_cycle": 1,
+    "cache": "queue",
     "label": "Queue",
     "log_level": env.text("LOG_LEVEL", "INFO"),
     "ALT_CLUSTERS": {"ml": {"workers": 1, "queue_limit": 1}},
 }
 CHANNEL_LAYERS = {"default": {"BACKEND": "apps.jobs.layer.PostgresChannelLayer"}}
+# Lower floors call upper ones only by these tables of dotted paths.
+LANES: dict[str, dict[str, str]] = {  # a lane of work: the cluster that does it, and what answers its bell
+    "cpu": {"cluster": "default", "drain": "apps.ingest.pipeline.drain"},
+    "ml": {"cluster": "ml", "drain": "apps.ingest.pipeline.drain"},
+}
+JOB_KINDS: dict[str, str] = {"scan": "apps.ingest.scan.run"}
+SCHEDULES: dict[str, int] = {  # what is done every so many minutes
+    "apps.ingest.services.sweep": 1,
+    "apps.jobs.services.sweep": 1,
+    "apps.jobs.services.prune": 60,
+}
+BOOT_TASKS: list[str] = ["apps.ingest.services.sweep_at_start", "apps.jobs.services.sweep_at_start"]
 
 # -- Pictures ---------------------------------------------------------------------------------------------------------
 THUMBNAIL_SIZE = env.integer("THUMBNAIL_SIZE", 400, low=64, high=1024)

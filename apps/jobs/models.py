@@ -3,6 +3,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
+from apps.accounts.scope import Scope
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def visible_to(self, scope: Scope) -> "JobQuerySet":
+        """A job is its starter's: its title may name a folder, its error a file."""
+        return self.filter(started_by_id=scope.user_id) if scope.user_id is not None else self.none()
 
 
 class Job(models.Model):
@@ -27,14 +34,17 @@ class Job(models.Model):
     failed = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    lease = models.UUIDField(null=True)  # who works on it; another one's writes are refused
     lease_until = models.DateTimeField(null=True)
     cancel_requested = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
+    objects = JobQuerySet.as_manager()
+
     class Meta:
-        ordering = ["-created_at"]
+        ordering = ["-created_at", "-id"]
         constraints = [
             # one at a time for one target: a second "scan" of a folder joins the first
             models.UniqueConstraint(

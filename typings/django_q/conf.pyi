@@ -1,0 +1,4 @@
+class Conf:
+    CLUSTER_NAME: str
+    QUEUE_LIMIT: int
+    WORKERS: int

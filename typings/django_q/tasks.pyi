@@ -1,0 +1,3 @@
+from typing import Any
+
+def async_task(func: str, *args: Any, cluster: str | None = None, save: bool = ..., **kwargs: Any) -> str: ...
