@@ -21,13 +21,15 @@ GREYSCALE_CHROMA = 6.0
 
 def dominant(pixels: NDArray[np.uint8]) -> tuple[tuple[Colour, ...], bool]:
     """The colours of a small RGB picture (largest first) and whether the picture is greyscale."""
-    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3)
+    lab = np.asarray(cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32).reshape(-1, 3)
     greyscale = float(np.percentile(np.hypot(lab[:, 1], lab[:, 2]), 99)) < GREYSCALE_CHROMA
+    if len(lab) < CLUSTERS:
+        lab = np.repeat(lab, CLUSTERS, axis=0)  # OpenCV takes a single row for a column
     cv2.setRNGSeed(0)  # the same picture always has the same colours
     _, labels, centres = cv2.kmeans(
         lab,
-        min(CLUSTERS, len(lab)),
-        None,  # type: ignore[arg-type]
+        CLUSTERS,
+        np.empty(0, np.int32),
         (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 1.0),
         1,
         cv2.KMEANS_PP_CENTERS,

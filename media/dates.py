@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -82,10 +83,8 @@ def _claims(clues: Clues) -> Iterator[tuple[datetime, int | None, DateSource]]:
     for moment in dates_in_name(clues.name):
         yield moment, None, "name"
     if clues.modified_at is not None:
-        try:
+        with suppress(OverflowError, OSError, ValueError):  # a file system can hold times that no calendar has
             yield datetime.fromtimestamp(clues.modified_at, UTC).replace(tzinfo=None), 0, "file"
-        except (OverflowError, OSError, ValueError):
-            pass  # a file system can hold times that no calendar has
 
 
 def parse_stamp(text: str | None) -> tuple[datetime, int | None] | None:
@@ -125,10 +124,9 @@ def dates_in_name(name: str) -> Iterable[datetime]:
     """Dates that phones, messengers and screenshot tools write into file names."""
     for match in _NAME.finditer(name[:300]):
         try:
-            yield datetime(
-                *(int(match[part]) for part in ("year", "month", "day")),
-                *(int(match[part] or 0) for part in ("hour", "minute", "second")),
-            )
+            day = datetime(int(match["year"]), int(match["month"]), int(match["day"]))
+            hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
+            yield day.replace(hour=hour, minute=minute, second=second)
         except ValueError:
             continue
 
@@ -136,4 +134,4 @@ def dates_in_name(name: str) -> Iterable[datetime]:
 def _is_possible(local: datetime, now: datetime) -> bool:
     # The offset is often unknown, so a day of grace covers every time zone.
     latest = now.astimezone(UTC).replace(tzinfo=None) + timedelta(days=1)
-    return FIRST_YEAR <= local.year and local <= latest and local not in UNSET_CLOCKS
+    return local.year >= FIRST_YEAR and local <= latest and local not in UNSET_CLOCKS

@@ -75,8 +75,9 @@ PICTURE_BRANDS: dict[bytes, Format] = {
 }
 
 # Cameras whose RAW begins like any TIFF; only a hint, the content decides whether it is one.
-RAW_ENDINGS = frozenset(
-    ".dng .nef .nrw .cr2 .arw .sr2 .srf .pef .srw .3fr .fff .iiq .erf .mef .mos .kdc .dcr .rwl .gpr".split()
+RAW_ENDINGS = (
+    *(".dng", ".nef", ".nrw", ".cr2", ".arw", ".sr2", ".srf", ".pef", ".srw", ".3fr"),
+    *(".fff", ".iiq", ".erf", ".mef", ".mos", ".kdc", ".dcr", ".rwl", ".gpr"),
 )
 
 
@@ -96,7 +97,7 @@ def sniff(head: bytes, name: str) -> Format:
         if head.startswith(start):
             if isinstance(found, Reason):
                 raise Refused(found)
-            if found == "tiff" and (head[8:10] == b"CR" or name.lower().endswith(tuple(RAW_ENDINGS))):
+            if found == "tiff" and (head[8:10] == b"CR" or name.lower().endswith(RAW_ENDINGS)):
                 return "raw"
             return found
     raise Refused(_kind_of_text(head))

@@ -202,7 +202,7 @@ def seen_to_hold(limits: Limits, network_space: str | None) -> dict[str, Layer]:
     cpu, size = (resource.getrlimit(kind)[0] for kind, _ in kinds)
     return {
         "other files": _refused(lambda: Path("/etc/passwd").read_bytes(), "reading /etc/passwd"),
-        "other folders": _refused(lambda: os.listdir("/"), "listing /"),
+        "other folders": _refused(lambda: list(Path("/").iterdir()), "listing /"),
         "network": _refused(lambda: socket.socket().close(), "opening a socket"),
         "network space": Layer(network_space is None, network_space or "the child sees no network at all"),
         "new processes": _refused(_start_process, "starting a process"),

@@ -10,6 +10,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from numbers import Rational
 from typing import Any, TypeVar
@@ -17,13 +18,13 @@ from xml.etree.ElementTree import Element, ParseError
 
 import defusedxml.ElementTree
 from defusedxml.common import DefusedXmlException
-from PIL import Image, IptcImagePlugin
+from PIL import Image, ImageFile, IptcImagePlugin
 from PIL.ExifTags import GPS, IFD, Base
 
 from media.dates import Clues, candidates
 from media.results import Metadata
 
-T = TypeVar("T")
+K = TypeVar("K")
 
 LONGEST_SIDECAR = 4 * 1024 * 1024
 LONGEST_LINE = 200
@@ -60,10 +61,10 @@ def read_metadata(
     picture: Image.Image | None, exif: Image.Exif, *, sidecar: bytes | None, name: str, modified_at: float
 ) -> Metadata:
     """Everything known about one picture. `picture` gives IPTC and XMP where it has them."""
-    main = _tolerant(lambda: dict(exif), {})
-    camera = _tolerant(lambda: dict(exif.get_ifd(IFD.Exif)), {})
-    gps = _tolerant(lambda: dict(exif.get_ifd(IFD.GPSInfo)), {})
-    iptc = _tolerant(lambda: _read_iptc(picture), {})
+    main = _tolerant(lambda: dict(exif))
+    camera = _tolerant(lambda: dict(exif.get_ifd(IFD.Exif)))
+    gps = _tolerant(lambda: dict(exif.get_ifd(IFD.GPSInfo)))
+    iptc = _tolerant(lambda: _read_iptc(picture))
     # The sidecar is where editing programs write, so it is newer than what is inside.
     xmp = _merged(_read_xmp(blob) for blob in (sidecar, _embedded_xmp(picture)) if blob)
 
@@ -272,16 +273,17 @@ def _merged(blobs: Iterable[Xmp]) -> Xmp:
     return together
 
 
-def _read_iptc(picture: Image.Image | None) -> Mapping[tuple[int, int], Any]:
-    return (IptcImagePlugin.getiptcinfo(picture) if picture is not None else None) or {}
+def _read_iptc(picture: Image.Image | None) -> dict[tuple[int, int], Any]:
+    found = IptcImagePlugin.getiptcinfo(picture) if isinstance(picture, ImageFile.ImageFile) else None
+    return dict(found or {})
 
 
-def _tolerant(read: Callable[[], T], otherwise: T) -> T:
+def _tolerant(read: Callable[[], dict[K, Any]]) -> dict[K, Any]:
     """The border to parsers of foreign bytes: a broken block of metadata is as good as none."""
     try:
         return read()
     except Exception:  # noqa: BLE001 - Pillow's parsers raise nearly everything on odd bytes
-        return otherwise
+        return {}
 
 
 def _utf16(value: Any) -> str | None:
@@ -299,11 +301,9 @@ def clean(value: Any, longest: int, *, one_line: bool) -> str | None:
         value = _decode(value)
     if not isinstance(value, str):
         return None
-    try:
-        # EXIF has no alphabet, and what was read as Latin-1 is most often UTF-8.
+    # EXIF has no alphabet, and what was read as Latin-1 is most often UTF-8.
+    with suppress(UnicodeEncodeError, UnicodeDecodeError):
         value = value.encode("latin-1").decode("utf-8")
-    except (UnicodeEncodeError, UnicodeDecodeError):
-        pass
     rows = (
         "".join(letter if _is_shown(letter) else " " for letter in row) for row in value[: longest * 4].splitlines()
     )

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -75,9 +75,6 @@ SHARE_FOR_PIXELS = 0.75  # of the child's memory; the rest is for what is made o
 MOST_FRAMES = 10_000  # beyond this nobody counts
 MOST_PAGES = 500
 
-# Pictures with at least about this much writing get a large rendition for its reader; receipts lie above 0.99.
-TEXT_LIKE = 0.6
-
 ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 TURNED_BY = {0: None, 3: Image.Transpose.ROTATE_180, 5: Image.Transpose.ROTATE_90, 6: Image.Transpose.ROTATE_270}
 
@@ -89,7 +86,7 @@ Image.MAX_IMAGE_PIXELS = None
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 pillow_heif.options.DECODE_THREADS = 0
 cv2.setNumThreads(0)
-pillow_heif.register_heif_opener()  # type: ignore[no-untyped-call]
+pillow_heif.register_heif_opener()
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ def inspect_file(wish: Wish, opened: Opened, limits: Limits | None = None) -> In
         write_rendition(opened.folder, "thumbnail", shrink(preview, wish.thumbnail_side)),
         write_rendition(opened.folder, "preview", preview),
     ]
-    if text_likeness >= TEXT_LIKE and max(decoded.width, decoded.height) > wish.preview_side:
+    if text_likeness >= quality.MUCH_WRITING and max(decoded.width, decoded.height) > wish.preview_side:
         renditions.append(_write_detail(wish, opened, found, decoded, limits))
     os.fsync(opened.folder)
 
@@ -188,11 +185,11 @@ def _foreign_bytes() -> Iterator[None]:
         yield
     except (Refused, MemoryError):
         raise
+    except rawpy.LibRawUnsufficientMemoryError as error:
+        raise MemoryError from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ESTALE, errno.ENXIO):
             raise Refused(Reason.DISK_ERROR) from error
-        if isinstance(error, rawpy.LibRawUnsufficientMemoryError):
-            raise MemoryError from error
         # Decoders raise nearly everything on odd bytes; there is no narrower name for it.
         raise Refused(Reason.CUT_OFF if "truncated" in str(error).lower() else Reason.DAMAGED) from error
 
@@ -210,7 +207,7 @@ def _decode(found: Format, source: BinaryIO, side: int, limits: Limits) -> tuple
         return _decode_raw(source, side, limits)
     width, height = picture.size
     _refuse_bomb(width, height, found, 4 if picture.mode not in ("1", "L", "P") else 1, limits)
-    exif = picture.getexif()
+    exif = _exif_of(picture)
     frames = _count_frames(found, picture, source)
     if found == "jpeg":
         # The nearest of 1/2, 1/4 and 1/8 that is still large enough: most of the work is never done.
@@ -221,6 +218,13 @@ def _decode(found: Format, source: BinaryIO, side: int, limits: Limits) -> tuple
         width, height = height, width
     has_alpha = picture.mode in ALPHA_MODES or "transparency" in picture.info
     return found, Decoded(picture, picture, exif, width, height, frames, has_alpha)
+
+
+def _exif_of(picture: Image.Image) -> Image.Exif:
+    try:
+        return picture.getexif()
+    except Exception:  # noqa: BLE001 - a border: metadata that cannot be read is as good as none
+        return Image.Exif()
 
 
 def _refuse_bomb(width: int, height: int, found: Format, bytes_each: int, limits: Limits) -> None:
@@ -295,8 +299,9 @@ def _is_raw(picture: Image.Image) -> bool:
 
 
 def _decode_raw(source: BinaryIO, side: int, limits: Limits) -> tuple[Format, Decoded]:
+    raw = rawpy.RawPy()  # not rawpy.imread, which imports more modules when it is called
     try:
-        raw = rawpy.imread(source)
+        raw.open_buffer(source)
     except rawpy.LibRawFileUnsupportedError:
         return _decode_unknown_raw(source, side, limits)
     with raw:
@@ -310,7 +315,7 @@ def _decode_raw(source: BinaryIO, side: int, limits: Limits) -> tuple[Format, De
         if preview is not None and max(preview.size) >= min(side, 0.9 * max(width, height)):
             preview.draft(None, _fitting(preview.size, side))
             preview.load()
-            own = preview.getexif()
+            own = _exif_of(preview)
             exif = exif if len(exif) else own
             already_upright = sideways and (preview.width < preview.height) != (width < height)
             if own.get(0x0112, 1) != 1:
@@ -416,10 +421,11 @@ def _to_common_mode(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _to_eight_bits(values: NDArray[np.generic]) -> Pixels:
+def _to_eight_bits(values: NDArray[Any]) -> Pixels:
     """Grey of any depth, without losing the dark half of a 12-bit picture in a 16-bit file."""
     if values.dtype == np.uint16:
-        return (values >> np.uint16(8)).astype(np.uint8)
+        eight: Pixels = np.right_shift(values, 8, dtype=np.uint16).astype(np.uint8)
+        return eight
     numbers = np.nan_to_num(values.astype(np.float32))
     lowest, highest = float(numbers.min()), float(numbers.max())
     if lowest >= 0 and highest <= 255:
@@ -428,7 +434,8 @@ def _to_eight_bits(values: NDArray[np.generic]) -> Pixels:
         scale, lowest = 1 / 257, 0.0
     else:
         scale = 255 / max(highest - lowest, 1e-6)
-    return np.clip((numbers - lowest) * scale, 0, 255).astype(np.uint8)
+    scaled: Pixels = np.clip((numbers - lowest) * scale, 0, 255).astype(np.uint8)
+    return scaled
 
 
 def _to_srgb(picture: Image.Image, profile: object) -> Image.Image:

@@ -214,7 +214,7 @@ class Reason(enum.Enum):
 
     @property
     def kind(self) -> RefusalKind:
-        return typing.cast(RefusalKind, self.value[0])
+        return self.value[0]
 
     @property
     def sentence(self) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -202,10 +203,8 @@ class Sandbox:
             return
         for pipe in (server.stdin, server.stdout):
             if pipe is not None:
-                try:
+                with suppress(BrokenPipeError):  # it was gone before the last words reached it
                     pipe.close()
-                except BrokenPipeError:
-                    pass  # it was gone before the last words reached it
         try:
             server.wait(5)  # it ends its children when its stdin ends
         except subprocess.TimeoutExpired:

@@ -23,13 +23,13 @@ def encode(pixels: NDArray[np.uint8]) -> bytes:
     yellow, yellow_waves, yellow_scale = _waves((red + green) / 2 - blue, 3, 3)
     scarlet, scarlet_waves, scarlet_scale = _waves(red - green, 3, 3)
     landscape = width > height
-    first = (
+    first: int = (
         _round(63 * light)
         | _round(31.5 + 31.5 * yellow) << 6
         | _round(31.5 + 31.5 * scarlet) << 12
         | _round(31 * light_scale) << 18
     )
-    second = (
+    second: int = (
         (down if landscape else across)
         | _round(63 * yellow_scale) << 3
         | _round(63 * scarlet_scale) << 9
@@ -37,7 +37,8 @@ def encode(pixels: NDArray[np.uint8]) -> bytes:
     )
     digits = [_round(15 * wave) for wave in (*light_waves, *yellow_waves, *scarlet_waves)]
     pairs = zip(digits[::2], [*digits[1::2], 0], strict=False)
-    return first.to_bytes(3, "little") + second.to_bytes(2, "little") + bytes(low | high << 4 for low, high in pairs)
+    waves: bytes = bytes(low | high << 4 for low, high in pairs)
+    return first.to_bytes(3, "little") + second.to_bytes(2, "little") + waves
 
 
 def _waves(channel: NDArray[np.float64], across: int, down: int) -> tuple[float, list[float], float]:
