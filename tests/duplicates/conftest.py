@@ -1,25 +1,12 @@
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import count
 
 import numpy as np
 import pytest
-from django.db import transaction
 
-from apps.library.batch import Batch, Item
 from apps.library.models import Asset, Inspection, Library
 
 NUMBERS = count(1)
-
-
-@contextmanager
-def _begin(batch: Batch) -> Iterator[Sequence[Item]]:
-    with transaction.atomic():
-        yield batch.remaining
-
-
-def batch_of(*assets: Asset) -> Batch:
-    return Batch(items=[Item(asset) for asset in assets], begin_commit=_begin)
 
 
 MakeAsset = Callable[..., Asset]

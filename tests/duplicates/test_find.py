@@ -10,7 +10,8 @@ from apps.duplicates.services import duplicates_of, hidden
 from apps.duplicates.steps import find_matches, keep_hashes
 from apps.library.models import Asset, Change, Inspection, Library
 from media import pdq
-from tests.duplicates.conftest import MakeAsset, batch_of
+from tests.batches import batch_of
+from tests.duplicates.conftest import MakeAsset
 
 pytestmark = pytest.mark.django_db
 

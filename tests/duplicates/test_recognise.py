@@ -2,18 +2,18 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pillow_heif
 import pytest
 from django.conf import settings
-from PIL import Image, ImageEnhance, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageEnhance
 
 from apps.duplicates.matching import HashIndex, Near, words_of
 from media import pdq
 from media.results import Pdq
+from tests.material import small_pictures
 
 # Which files of the material show the same picture; what no row names is alone.
 SAME = {
@@ -50,19 +50,6 @@ def group_of(name: str) -> str:
     return next((group for group, pattern in SAME.items() if re.search(pattern, name)), name)
 
 
-def pictures(folder: Path) -> Iterator[tuple[str, Image.Image]]:
-    pillow_heif.register_heif_opener()
-    for path in sorted(folder.rglob("*")):
-        try:
-            with Image.open(path) as picture:
-                picture.draft("RGB", (pdq.LONGEST_SIDE, pdq.LONGEST_SIDE))
-                upright = ImageOps.exif_transpose(picture).convert("RGB")
-        except (UnidentifiedImageError, IsADirectoryError):
-            continue
-        upright.thumbnail((pdq.LONGEST_SIDE, pdq.LONGEST_SIDE))
-        yield str(path.relative_to(folder)), upright
-
-
 def hashed(picture: Image.Image) -> Pdq:
     return pdq.hash_forms(np.asarray(picture))
 
@@ -75,7 +62,8 @@ def test_every_true_pair_of_the_material_is_found_and_no_false_one(material: Pat
     names: list[str] = []
     originals: list[Pdq] = []
     copies: list[tuple[int, str, Pdq]] = []
-    for name, picture in pictures(material / "photos"):
+    for small in small_pictures(material / "photos"):
+        name, picture = small.name, small.picture
         original = hashed(picture)
         if original.quality < settings.DUPLICATE_MIN_QUALITY:
             continue
