@@ -89,7 +89,8 @@ def _claims(clues: Clues) -> Iterator[tuple[datetime, int | None, DateSource]]:
 
 def parse_stamp(text: str | None) -> tuple[datetime, int | None] | None:
     """`2024:01:31 23:59:59` and its relatives in EXIF, XMP and IPTC; a date alone is its midnight."""
-    match = _STAMP.fullmatch(text) if text else None
+    # EXIF has exactly 19 characters; what some programs write behind them is not to be trusted.
+    match = (_STAMP.fullmatch(text) or _STAMP.fullmatch(text[:19])) if text else None
     if match is None:
         return None
     year, month, day, hour, minute, second, offset = match.groups()

@@ -32,9 +32,7 @@ LONGEST_DESCRIPTION = 5_000
 MOST_KEYWORDS = 500
 
 # Written by cameras into every picture, and so no description of any.
-CAMERA_DEFAULTS = frozenset(
-    {"olympus digital camera", "sony dsc", "minolta digital camera", "digital camera", "dcim", "default", "untitled"}
-)
+CAMERA_DEFAULTS = re.compile(r".{0,20}digital camera|sony dsc|dcim|default|untitled", re.IGNORECASE)
 
 XP_TITLE, XP_COMMENT, XP_KEYWORDS = 0x9C9B, 0x9C9C, 0x9C9E
 RATING, RATING_PERCENT = 0x4746, 0x4749
@@ -87,12 +85,14 @@ def read_metadata(
         title=_first_line(xmp.get("dc:title"), iptc.get((2, 5)), _utf16(main.get(XP_TITLE))),
         description=_description(main, camera, iptc, xmp),
         keywords=_keywords(main, iptc, xmp),
-        orientation=_orientation(main),
+        orientation=_orientation(main, picture),
     )
 
 
-def _orientation(main: Tags) -> int | None:
-    value = _whole(number(main.get(Base.Orientation)))
+def _orientation(main: Tags, picture: Image.Image | None) -> int | None:
+    # The decoder of HEIC turns the picture by itself and then says 1.
+    turned = picture.info.get("original_orientation") if picture is not None else None
+    value = _whole(number(turned or main.get(Base.Orientation)))
     return value if value is not None and 1 <= value <= 8 else None
 
 
@@ -184,7 +184,7 @@ def _description(main: Tags, camera: Tags, iptc: Mapping[tuple[int, int], Any], 
         _user_comment(camera.get(Base.UserComment)),
     ):
         text = clean(value, LONGEST_DESCRIPTION, one_line=False)
-        if text and text.lower() not in CAMERA_DEFAULTS:
+        if text and not CAMERA_DEFAULTS.fullmatch(text):
             return text
     return None
 
