@@ -1,13 +1,32 @@
 #!/usr/bin/env python
 import os
 import sys
+from contextlib import nullcontext
+
+# What needs no database, or must not wait for one.
+WITHOUT_DATABASE = {
+    "check", "compilemessages", "collectstatic", "diffsettings", "help", "makemessages", "makemigrations",
+    "spectacular", "startapp", "version", "--help", "-h", "--version",
+}  # fmt: skip
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mediahub.settings")
+    from django.conf import settings
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from mediahub import local
+
+    needs_database = len(sys.argv) > 1 and sys.argv[1] not in WITHOUT_DATABASE
+    try:
+        with (
+            local.database(settings.DATA_DIR / "postgres", settings.POSTGRES_SOCKET_DIR)
+            if needs_database and settings.EMBEDDED_DATABASE
+            else nullcontext()
+        ):
+            execute_from_command_line(sys.argv)
+    except local.StartError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

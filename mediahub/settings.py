@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from django.utils.translation import gettext_lazy as _
 
 from mediahub import env
+from mediahub.local import make_data_folder, socket_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -19,8 +20,10 @@ ORIGINALS_DIR = env.path("PHOTOS_DIR", DATA_DIR / "originals")
 RENDITIONS_DIR = env.path("THUMBNAIL_DIR", DATA_DIR / "renditions")
 INCOMING_DIR = ORIGINALS_DIR / ".incoming"  # on the originals' file system: a link cannot cross to another one
 MODEL_CACHE_DIR = env.path("MODEL_CACHE_DIR", DATA_DIR / "models")
+HOST = env.text("MEDIAHUB_HOST", "127.0.0.1")  # other machines come through a proxy that speaks TLS
 PORT = env.integer("MEDIAHUB_PORT", 8000, low=1, high=65535)
-for _folder in (INCOMING_DIR, RENDITIONS_DIR):
+make_data_folder(DATA_DIR)
+for _folder in (ORIGINALS_DIR, INCOMING_DIR, RENDITIONS_DIR):
     _folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
@@ -172,7 +175,7 @@ def _database(url: str) -> dict[str, Any]:
 # Without DATABASE_URL the embedded server of the data folder is used (mediahub.local starts it).
 DATABASE_URL = env.text("DATABASE_URL")
 EMBEDDED_DATABASE = not DATABASE_URL
-POSTGRES_SOCKET_DIR = env.path("MEDIAHUB_POSTGRES_SOCKET", DATA_DIR / "postgres" / "socket")
+POSTGRES_SOCKET_DIR = env.path("MEDIAHUB_POSTGRES_SOCKET", socket_folder(DATA_DIR))
 DATABASES = {"default": _database(DATABASE_URL or f"postgresql://mediahub@/mediahub?host={POSTGRES_SOCKET_DIR}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
