@@ -136,6 +136,9 @@ FORBIDDEN_CALLS: dict[str, tuple[int, ...]] = {
         *(298, 321, 323, 425, 426, 427),  # perf, bpf, userfaultfd, io_uring
         *(29, 30, 31, 64, 65, 66, 68, 69, 70, 71, 240, 241),  # shared memory and queues
         *(163, 164, 167, 168, 170, 171, 227, 304),  # accounting, clocks, swap, names, open by handle
+        # Landlock does not cover these: modes, owners, attributes and times of files, by name alone.
+        *(90, 91, 92, 93, 94, 260, 268, 452, 188, 189, 190, 197, 198, 199, 463, 466, 132, 235, 261, 280),
+        *(105, 106, 113, 114, 116, 117, 119, 122, 123),  # being somebody else
     ),
     "aarch64": (
         *(198, 199, 200, 201, 202, 203, 206, 211, 242, 269),
@@ -148,6 +151,8 @@ FORBIDDEN_CALLS: dict[str, tuple[int, ...]] = {
         *(241, 280, 282, 425, 426, 427),
         *(180, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197),
         *(89, 112, 161, 162, 170, 224, 225, 265),
+        *(52, 53, 54, 55, 452, 5, 6, 7, 14, 15, 16, 463, 466, 88),
+        *(143, 144, 145, 146, 147, 149, 151, 152, 159),
     ),
 }
 KILL_CALLS = {"x86_64": (62, 234), "aarch64": (129, 131)}  # kill, tgkill: to itself only

@@ -14,6 +14,7 @@ import os
 import resource
 import selectors
 import signal
+import stat
 import sys
 import time
 from collections import deque
@@ -178,6 +179,8 @@ def _open(wish: Wish) -> tuple[BinaryIO, bytes | None, int]:
         raise Refused(Reason.NOT_A_FILE) from None
     except OSError:
         raise Refused(Reason.DISK_ERROR) from None
+    if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+        raise Refused(Reason.NOT_A_FILE)
     sidecar = None
     if wish.sidecar is not None:
         try:
