@@ -50,7 +50,7 @@ $(VENV)/installed-dev: requirements/dev.txt
 	@touch $@
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/python -m pytest
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check

@@ -150,16 +150,14 @@ class EmbeddedPostgres:
         """As root: says which folder keeps the database's account out. Its rights are never changed here."""
         if self.account is None:
             return
-        for place in (postgres_programs() / "postgres", self.folder):
-            for folder in reversed(place.parents):
-                # cwd is taken up after the change of the account, so that this asks what the account may do
-                try:
-                    subprocess.run(["/bin/true"], check=True, user=self.account, cwd=folder)
-                except PermissionError:
+        for place in (postgres_programs(), self.folder):
+            for folder in (*reversed(place.parents), place):
+                asked = subprocess.run(["/bin/sh", "-c", 'test -x "$0"', folder], user=self.account, cwd="/")
+                if asked.returncode:
                     raise StartError(
                         f"As root the database runs under the account {self.account}, which may not enter {folder}. "
                         "Start as a plain user, or put MediaHub and its data where others may enter, such as /srv."
-                    ) from None
+                    )
 
     def _make_private(self, folder: Path) -> None:
         """Makes a folder for the server's account alone; refuses one that somebody else prepared."""
