@@ -68,7 +68,7 @@ def measure_sharpness(grey: Grey, noise: float) -> float | None:
     if min(grey.shape) < 4 * TILES:
         return None
     calm = _blurred(grey, 1.0)
-    textured = _tiled(calm).std(axis=1) >= max(4.0, 2 * noise)
+    textured = _texture(calm) >= max(4.0, 2 * noise)
     if not textured.any():
         return None
     slopes = _slopes(calm)
@@ -98,6 +98,18 @@ def _tiled(values: Grey) -> Grey:
     height, width = values.shape[0] // TILES, values.shape[1] // TILES
     whole = values[: height * TILES, : width * TILES].reshape(TILES, height, TILES, width)
     return whole.swapaxes(1, 2).reshape(TILES * TILES, height * width)
+
+
+def _texture(grey: Grey) -> Grey:
+    """How much each tile varies beyond an even slope: a clear evening sky has nothing to be sharp."""
+    height, width = grey.shape[0] // TILES, grey.shape[1] // TILES
+    tiles = _tiled(grey)
+    variance = tiles.var(axis=1)
+    down, across = np.mgrid[:height, :width].astype(np.float32)
+    for ramp in (across.ravel() - across.mean(), down.ravel() - down.mean()):
+        variance -= (tiles @ ramp / len(ramp)) ** 2 / max(float(ramp.var()), 1e-6)
+    spread: Grey = np.sqrt(np.maximum(variance, 0))
+    return spread
 
 
 def _lost_by_blur(before: Grey, after: Grey, textured: NDArray[np.bool_]) -> float:
@@ -133,7 +145,7 @@ def measure_text_likeness(pixels: NDArray[np.uint8]) -> float:
     scale = WRITING_SIDE / max(pixels.shape)
     size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR)
     outlines = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3)))
     threshold, strokes = cv2.threshold(outlines, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     if threshold < 20:  # a plain picture: Otsu would cut through its grain

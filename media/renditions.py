@@ -20,6 +20,10 @@ JPEG_QUALITY: dict[RenditionKind, int] = {"preview": 85, "detail": 90}
 WEBP_QUALITY = 80
 
 
+# Down to here two neighbours are enough for each point: 3 ms for a preview where averaging areas takes 19.
+LITTLE_SMALLER = 0.6
+
+
 def shrink(pixels: Pixels, side: int) -> Pixels:
     """The picture with its longest side at most `side`, by averaging areas."""
     height, width = pixels.shape[:2]
@@ -27,7 +31,8 @@ def shrink(pixels: Pixels, side: int) -> Pixels:
     if scale >= 1:
         return pixels
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    way = cv2.INTER_LINEAR if scale >= LITTLE_SMALLER else cv2.INTER_AREA
+    return cv2.resize(pixels, size, interpolation=way).astype(np.uint8, copy=False)
 
 
 def write_rendition(folder: int, kind: RenditionKind, pixels: Pixels) -> Rendition:
@@ -36,7 +41,7 @@ def write_rendition(folder: int, kind: RenditionKind, pixels: Pixels) -> Renditi
     encoded = io.BytesIO()
     if kind == "thumbnail":
         mime = "image/webp"
-        picture.save(encoded, "WEBP", quality=WEBP_QUALITY, method=3)
+        picture.save(encoded, "WEBP", quality=WEBP_QUALITY, method=2)
     else:
         mime = "image/jpeg"
         picture.save(encoded, "JPEG", quality=JPEG_QUALITY[kind])

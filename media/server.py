@@ -120,11 +120,12 @@ class Server:
             # Text within text: whatever the child wrote, it cannot speak for another one.
             self.say({"id": child.number, "answer": child.answer.decode("utf-8", "replace")})
         else:
-            reason = child.killed or self.cause_of_death(usage)
+            reason = child.killed or self.cause_of_death(status, usage)
             self.say({"id": child.number, "answer": json.dumps({"refused": reason.name})})
 
-    def cause_of_death(self, usage: resource.struct_rusage) -> Reason:
-        if usage.ru_utime + usage.ru_stime >= self.limits.cpu_seconds:
+    def cause_of_death(self, status: int, usage: resource.struct_rusage) -> Reason:
+        spent = usage.ru_utime + usage.ru_stime
+        if spent >= self.limits.cpu_seconds or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
             return Reason.HUNG
         resident_mb = usage.ru_maxrss / (1024 if lockdown.LINUX else 1024 * 1024)
         return Reason.BLOATED if resident_mb >= NEARLY * self.limits.memory_mb else Reason.CRASHED

@@ -12,7 +12,7 @@ MakeWish = Callable[..., Wish]
 Look = Callable[..., Inspection | Refusal]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as opened:
         yield opened

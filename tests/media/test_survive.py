@@ -17,7 +17,7 @@ from tests.media.conftest import MakeWish
 from tests.media.test_lock_down import ProbingSandbox
 from tests.pictures import jpeg
 
-LIMITS = Limits(memory_mb=256, cpu_seconds=2, wall_seconds=3)
+LIMITS = Limits(memory_mb=160, cpu_seconds=1, wall_seconds=3)
 
 
 @pytest.fixture(scope="module")
