@@ -365,7 +365,10 @@ class House:
             key.data()
 
     def _pause(self) -> None:
-        self.turn(0.05)
+        """A moment, and not less when there is much to hear."""
+        end = time.monotonic() + 0.05
+        while (left := end - time.monotonic()) > 0:
+            self.turn(left)
         if self.stops_asked:
             raise StopAsked
 
