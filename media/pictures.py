@@ -109,7 +109,6 @@ class Decoded:
     height: int
     frames: int
     has_alpha: bool
-    turn: Image.Transpose | None = None  # for RAW; all others say it in their EXIF
 
 
 def inspect_file(wish: Wish, opened: Opened, limits: Limits | None = None) -> Inspection:
@@ -329,7 +328,7 @@ def _decode_raw(source: BinaryIO, side: int, limits: Limits) -> tuple[Format, De
     described = Image.new("RGB", (1, 1))
     if isinstance(exif.get(700), bytes):
         described.info["xmp"] = exif[700]
-    return "raw", Decoded(preview, described, exif, width, height, 1, has_alpha=False, turn=None)
+    return "raw", Decoded(preview, described, exif, width, height, 1, has_alpha=False)
 
 
 def _decode_unknown_raw(source: BinaryIO, side: int, limits: Limits) -> tuple[Format, Decoded]:

@@ -1,6 +1,7 @@
 """What is no picture, or no whole one, is refused with a kind and one plain sentence, and leaves nothing behind."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,20 @@ def test_a_named_pipe_holds_nobody(look: Look, tmp_path: Path) -> None:
     answer = look(tmp_path / "pipe.jpg")
     assert isinstance(answer, Refusal)
     assert answer.kind == "unsupported"
+
+
+def test_a_full_disk_is_said_and_nothing_is_left(sandbox: Sandbox, wish_for: MakeWish) -> None:
+    wish = wish_for(jpeg(1, (1600, 1200)))
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", wish.folder], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("only root can mount a disk that is small enough to fill")
+    try:
+        (answer,) = sandbox.inspect([wish])
+        assert isinstance(answer, Refusal)
+        assert answer.kind == "disk_full"
+        assert list(wish.folder.iterdir()) == []
+    finally:
+        subprocess.run(["umount", wish.folder], check=True)
 
 
 def test_nothing_bad_kills_or_hangs(sandbox: Sandbox, wish_for: MakeWish, material: Path) -> None:
