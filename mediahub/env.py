@@ -8,6 +8,19 @@ from django.core.exceptions import ImproperlyConfigured
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
+def load(file: Path) -> None:
+    """Takes `NAME=value` lines of a file into the environment, where a name that is there already stays as it is."""
+    if not file.is_file():
+        return
+    for line in file.read_text().splitlines():
+        name, equals, value = line.strip().partition("=")
+        if equals and not name.startswith("#"):
+            value = value.strip()
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+                value = value[1:-1]
+            os.environ.setdefault(name.removeprefix("export ").strip(), value)
+
+
 def text(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
 

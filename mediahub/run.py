@@ -83,11 +83,11 @@ class Log:
         self.file = self.path.open("ab")
 
     def reason(self) -> str:
-        """The last thing that was said, in a few words."""
-        for line in reversed(self.last):
-            with suppress(ValueError):
-                return str(json.loads(line).get("message", ""))[:300]
-        return ""
+        """What was said last: of a traceback its last line, else all of it."""
+        said = [str(json.loads(line).get("message", "")) for line in self.last]
+        if any("Traceback" in line for line in said):
+            said = said[-1:]
+        return "\n".join(said)[-2000:]
 
 
 @dataclass
@@ -202,7 +202,7 @@ class House:
         self.turn(0)
         if process.returncode or not process.stdout:
             log = self._log("prepare")
-            raise StartError(f"The database could not be brought up to date: {log.reason()} See {log.path}.")
+            raise StartError(f"MediaHub cannot be prepared.\n{log.reason()}\nSee {log.path}.")
         with process.stdout as answer:
             return answer.read().decode().strip()
 
@@ -234,7 +234,8 @@ class House:
                 self.selector.unregister(question)
                 if answered[:1] != [b""]:
                     return
-        raise StartError(f"The web server does not answer: {self._log('web').reason()} See {self._log('web').path}.")
+        log = self._log("web")
+        raise StartError(f"The web server does not answer.\n{log.reason()}\nSee {log.path}.")
 
     def add_photos(self) -> None:
         """Remembered until it is done: the administrator who is to own the folder may not be there yet."""

@@ -12,6 +12,7 @@ from mediahub import env
 from mediahub.local import make_data_folder, socket_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+env.load(BASE_DIR / ".env")
 VERSION = "0.1.0"
 
 # -- Where things are -------------------------------------------------------------------------------------------------
@@ -82,6 +83,7 @@ CONTENT_SECURITY_POLICY = {
 
 # -- Parts ------------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "mediahub.checks.ChecksConfig",
     "apps.accounts",
     "apps.jobs",
     "apps.library",

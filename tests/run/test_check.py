@@ -1,0 +1,79 @@
+"""What is checked once for the whole house."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from tests.run.house import ROOT
+
+OUR_OWN = {"MEDIAHUB_PROCESS", "MEDIAHUB_DB_POOL"}  # the house sets these for its own processes
+SHOW = """
+import django, mediahub.settings as settings
+django.setup()
+for name in filter(str.isupper, dir(settings)):
+    print(name, getattr(settings, name))
+"""
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing() -> None:
+    call_command("makemigrations", check_changes=True, dry_run=True, verbosity=1)
+
+
+def test_the_production_settings_have_no_warning() -> None:
+    production = {"MEDIAHUB_HTTPS": "1", "ALLOWED_HOSTS": "photos.example.org", "DEBUG": "0"}
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | production, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_committed_schema_is_what_the_api_says() -> None:
+    said = io.StringIO()
+    call_command("spectacular", stdout=said, validate=True, fail_on_warn=True)
+    assert said.getvalue() == (ROOT / "docs" / "openapi.yaml").read_text(), (
+        "The API changed: look at the change, then run `manage.py spectacular --file docs/openapi.yaml`."
+    )
+
+
+def test_the_example_names_every_variable_with_its_default(tmp_path: Path) -> None:
+    example = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    read = set(re.findall(r"env\.\w+\(\s*\"([A-Z_]+)\"", (ROOT / "mediahub" / "settings.py").read_text())) - OUR_OWN
+    assert example.keys() == read
+    inherited = {name: value for name, value in os.environ.items() if name not in read}
+    bare = inherited | {"MEDIAHUB_DATA": str(tmp_path), "SECRET_KEY": "the same"}
+    written = {name: value.replace("./data", str(tmp_path)) for name, value in example.items()}
+    assert settings_with(bare) == settings_with(inherited | written | {"SECRET_KEY": "the same"})
+
+
+def settings_with(environment: dict[str, str]) -> str:
+    done = subprocess.run([sys.executable, "-c", SHOW], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_file_of_settings_is_read_and_the_environment_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mediahub import env
+
+    monkeypatch.setenv("MEDIAHUB_WORKERS", "3")
+    monkeypatch.delenv("TIME_ZONE", raising=False)
+    monkeypatch.delenv("DEVICE", raising=False)
+    file = tmp_path / ".env"
+    file.write_text(
+        "# a comment\nMEDIAHUB_WORKERS=5\n export TIME_ZONE='Europe/Berlin'\n\nDEVICE = cpu\n#LOG_LEVEL=x\n"
+    )
+    env.load(file)
+    assert (os.environ["MEDIAHUB_WORKERS"], os.environ["TIME_ZONE"], os.environ["DEVICE"]) == (
+        "3",
+        "Europe/Berlin",
+        "cpu",
+    )
+    monkeypatch.delenv("TIME_ZONE")
+    monkeypatch.delenv("DEVICE")
