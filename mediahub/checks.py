@@ -8,8 +8,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
+from ml.devices import DEVICES
+
 FORMATS = frozenset({"jpeg", "png", "webp", "gif", "tiff", "bmp", "heic", "avif", "raw"})
-DEVICES = frozenset({"auto", "cpu", "cuda"})
 
 
 class ChecksConfig(AppConfig):
@@ -32,7 +33,7 @@ def check_dotted_paths(**_: Any) -> list[CheckMessage]:
 
 
 def _dotted_paths() -> Iterator[tuple[str, str]]:
-    yield from (("LANES", lane["drain"]) for lane in settings.LANES.values())
+    yield from (("LANES", lane[part]) for lane in settings.LANES.values() for part in ("drain", "facts"))
     yield from (("JOB_KINDS", path) for path in settings.JOB_KINDS.values())
     yield from (("SCHEDULES", path) for path in settings.SCHEDULES)
     yield from (("BOOT_TASKS", path) for path in settings.BOOT_TASKS)
@@ -56,8 +57,8 @@ def check_choices(**_: Any) -> list[CheckMessage]:
                 id="mediahub.E002",
             )
         )
-    if settings.DEVICE.partition(":")[0] not in DEVICES:
-        hint = f"Choose from {', '.join(sorted(DEVICES))}."
+    if settings.DEVICE not in ("auto", *DEVICES):
+        hint = f"Choose from auto, {', '.join(DEVICES)}."
         found.append(Error(f"DEVICE is {settings.DEVICE}.", hint=hint, id="mediahub.E003"))
     return found
 

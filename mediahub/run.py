@@ -50,7 +50,7 @@ class Log:
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.path = name, folder / f"{name}.log"
         self.rest = b""
-        self.last: deque[str] = deque(maxlen=20)
+        self.last: deque[str] = deque(maxlen=60)
         self.file: IO[bytes] = self.path.open("ab")
 
     def take(self, chunk: bytes) -> None:
@@ -62,7 +62,7 @@ class Log:
             self.rest = b""
 
     def _write(self, line: str) -> None:
-        if not (line.startswith("{") and line.endswith("}")):  # PostgreSQL, and what Python says when it cannot go on
+        if not line.startswith('{"time"'):  # PostgreSQL, and what Python says when it cannot go on
             level = "error" if any(word in line for word in ("ERROR", "FATAL", "PANIC", "Error")) else "info"
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
             line = json.dumps({"time": now, "level": level, "logger": self.name, "message": line}, ensure_ascii=False)

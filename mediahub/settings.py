@@ -181,7 +181,12 @@ POSTGRES_SOCKET_DIR = env.path("MEDIAHUB_POSTGRES_SOCKET", socket_folder(DATA_DI
 DATABASES = {"default": _database(DATABASE_URL or f"postgresql://mediahub@/mediahub?host={POSTGRES_SOCKET_DIR}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"},
+    # Shared by all processes. Room for many counters: an attacker must not push out the count of their attempts.
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
     # What the queue notes about itself every second; nobody else reads it, and it would wear the database.
     "queue": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "queue"},
 }
@@ -204,6 +209,32 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+# People come by invitation only. A second factor, passkeys and sign-in by another provider are parts of allauth that
+# are not installed yet: allauth.mfa and allauth.socialaccount in INSTALLED_APPS, and their addresses.
+ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # there is no mail server; an administrator knows whom they invite
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_RATE_LIMITS = {  # counted in the shared cache
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user",
+    "signup": "20/m/ip",  # also: setting up, and joining by invitation
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+HEADLESS_CLIENTS = ("app",)
+HEADLESS_ADAPTER = "allauth.headless.adapter.DefaultHeadlessAdapter"
+CSRF_FAILURE_VIEW = "mediahub.problems.csrf_failure"
+CLOSE_SOCKETS = "apps.jobs.progress.close_sockets"  # called when somebody is put out
 
 # -- Work -------------------------------------------------------------------------------------------------------------
 # The queue carries bells only: what has to be done stands in rows (ingest.StepRun, jobs.Job).
@@ -233,9 +264,9 @@ Q_CLUSTER: dict[str, Any] = {
 }
 CHANNEL_LAYERS = {"default": {"BACKEND": "apps.jobs.layer.PostgresChannelLayer"}}
 # Lower floors call upper ones only by these tables of dotted paths.
-LANES: dict[str, dict[str, str]] = {  # a lane of work: the cluster that does it, and what answers its bell
-    "cpu": {"cluster": "default", "drain": "apps.ingest.pipeline.drain"},
-    "ml": {"cluster": "ml", "drain": "apps.ingest.pipeline.drain"},
+LANES: dict[str, dict[str, str]] = {  # a lane of work: its cluster, what answers its bell, what its worker has to tell
+    "cpu": {"cluster": "default", "drain": "apps.ingest.pipeline.drain", "facts": "apps.library.steps.facts"},
+    "ml": {"cluster": "ml", "drain": "apps.ingest.pipeline.drain", "facts": "apps.reading.runtime.facts"},
 }
 JOB_KINDS: dict[str, str] = {"scan": "apps.ingest.scan.run"}
 SCHEDULES: dict[str, int] = {  # what is done every so many minutes
@@ -284,13 +315,24 @@ STORAGES = {
 
 # -- The API ----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.accounts.schema.ActionSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.accounts.api.RequiresAction"],
+    "EXCEPTION_HANDLER": "mediahub.problems.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "DEFAULT_VERSION": "1",
+    "ALLOWED_VERSIONS": ["1"],
+    "NUM_PROXIES": TRUSTED_PROXY_COUNT,
 }
+API_RATES = {"anonymous": 60, "person": 1200, "key": 1200, "upload": 3000}  # requests a minute
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "MediaHub",
+    "DESCRIPTION": "apps.accounts.schema.DESCRIPTION",
     "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {},
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

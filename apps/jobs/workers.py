@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django_q import cluster as django_q_cluster
 from django_q.conf import Conf
 from django_q.queues import Queue
@@ -83,11 +84,15 @@ def work() -> bool:
     django_q_cluster.Sentinel = Sentinel  # type: ignore[misc,assignment]  # the library has no other way to choose it
     cluster = django_q_cluster.Cluster()
     cluster.start()
-    lanes = [lane for lane, row in settings.LANES.items() if row["cluster"] == Conf.CLUSTER_NAME]
+    lanes = {lane: row for lane, row in settings.LANES.items() if row["cluster"] == Conf.CLUSTER_NAME}
+    facts: dict[str, Any] = {}
     while cluster.sentinel.is_alive():
         try:
-            for lane in lanes:
-                report(lane)
+            for lane, row in lanes.items():
+                report(lane, **facts.get(lane, {}))
+                if lane not in facts:  # it takes a moment: only after the first word
+                    facts[lane] = import_string(row["facts"])()
+                    report(lane, **facts[lane])
         except DatabaseError:
             pass  # it is away for a moment; the workers find out by themselves
         finally:

@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -28,6 +29,17 @@ def sandbox() -> media.Sandbox:
         _sandbox = media.Sandbox(children=settings.SANDBOX_CHILDREN)
         atexit.register(_sandbox.close)
     return _sandbox
+
+
+def facts() -> dict[str, Any]:
+    """What the sandbox of this machine holds, tried out; for the row of the worker."""
+    with media.Sandbox(children=settings.SANDBOX_CHILDREN) as tried:
+        try:
+            layers = tried.report().layers
+        except media.SandboxUnavailable as error:
+            return {"sandbox": {"available": False, "why": {"available": str(error)}}}
+    holds: dict[str, Any] = {name: layer.holds for name, layer in layers.items()}
+    return {"sandbox": holds | {"why": {name: layer.why for name, layer in layers.items()}}}
 
 
 def inspect(batch: Batch, runtime: object) -> None:

@@ -2,6 +2,7 @@
 
 import atexit
 import threading
+from typing import Any
 
 from django.conf import settings
 
@@ -9,6 +10,12 @@ from ml.runtime import Runtime
 
 _lock = threading.Lock()
 _runtime: Runtime | None = None
+
+
+def facts() -> dict[str, Any]:
+    """Which models the settings wish and whether they are there; for the row of the worker. Loads nothing."""
+    states = runtime().status()
+    return {"models_state": {state.role: state.last_error or f"{state.backend} {state.model}" for state in states}}
 
 
 def runtime() -> Runtime:
