@@ -327,7 +327,15 @@ REST_FRAMEWORK: dict[str, Any] = {
 API_RATES = {"anonymous": 60, "person": 1200, "key": 1200, "upload": 3000}  # requests a minute
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "MediaHub",
-    "DESCRIPTION": "apps.accounts.schema.DESCRIPTION",
+    "DESCRIPTION": (
+        "Everything that the pages of MediaHub do.\n\n"
+        "**Who asks**: `Authorization: Bearer mh_...` with a key from the settings; or `X-Session-Token` with the "
+        "`meta.session_token` that `POST /_allauth/app/v1/auth/login` gives for a user name and password; or the cookie "
+        "of a browser. `x-mediahub-action` says what an operation needs.\n\n"
+        "**Lists** come in pages: follow `next` until it is null.\n\n"
+        "**Errors** are problem details (RFC 9457), `application/problem+json`.\n\n"
+        "**Versions**: `Accept: application/json; version=1`. Without one, the newest."
+    ),
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

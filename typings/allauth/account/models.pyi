@@ -1,0 +1,13 @@
+from typing import ClassVar
+
+from django.db import models
+
+from allauth.account.managers import EmailAddressManager
+
+class EmailAddress(models.Model):
+    objects: ClassVar[EmailAddressManager]
+    user_id: int
+    email: str
+
+class Login:
+    def __init__(self, user: models.Model) -> None: ...

@@ -1,0 +1,3 @@
+from typing import Any
+
+def authenticate_by_x_session_token(token: str) -> tuple[Any, Any] | None: ...
