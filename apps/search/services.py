@@ -242,7 +242,7 @@ def suggest(scope: Scope, prefix: str, limit: int = 10) -> list[Suggestion]:
         for kind, label, count in labelled
         if not (kind == "tag" and fold(label.partition(":")[2]) in known)  # the place says it already
     ]
-    found = found[: max(limit - 3, limit - len(words), 0)]
+    found = found[: max(limit - limit // 3, limit - len(words))]  # a third is for words, where there are some
     completed = dict[str, Suggestion]()
     for kind, label, count in words:
         text = f"{head} {label}".strip()
