@@ -1,0 +1,53 @@
+// Talking to the API: JSON both ways, and errors as sentences for people.
+
+export class ApiError extends Error {
+  constructor(status, problem) {
+    super(problem?.detail || problem?.title || gettext("MediaHub did not answer. Check the connection and try again."));
+    this.status = status;
+    this.problem = problem;
+    this.errors = problem?.errors || {};
+  }
+}
+
+export function csrfToken() {
+  return document.querySelector('meta[name="csrf-token"]').content;
+}
+
+/** Resolves to the answer's JSON, null for an empty answer. Rejects with ApiError; status 0: there was no answer. */
+export async function api(method, address, body, options = {}) {
+  const headers = { Accept: "application/json", ...(method === "GET" ? {} : { "X-CSRFToken": csrfToken() }) };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(address, {
+      method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: options.signal,
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0);
+  }
+  const answer = await read(response);
+  if (!response.ok) throw new ApiError(response.status, answer);
+  return answer;
+}
+
+async function read(response) {
+  if (!/json/.test(response.headers.get("Content-Type") || "")) return null;
+  try {
+    return await response.json();
+  } catch {
+    return null;
+  }
+}
+
+/** Every item of a list that comes in pages. */
+export async function all(address) {
+  const items = [];
+  for (let next = address; next; ) {
+    const page = await api("GET", next);
+    if (Array.isArray(page)) return page;
+    items.push(...page.items);
+    next = page.next && new URL(page.next, location.href).pathname + new URL(page.next, location.href).search;
+  }
+  return items;
+}
