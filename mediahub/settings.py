@@ -317,7 +317,7 @@ STORAGES = {
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "apps.accounts.schema.ActionSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PERMISSION_CLASSES": ["apps.accounts.api.RequiresAction"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.accounts.permissions.RequiresAction"],
     "EXCEPTION_HANDLER": "mediahub.problems.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "DEFAULT_VERSION": "1",
@@ -330,8 +330,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "DESCRIPTION": (
         "Everything that the pages of MediaHub do.\n\n"
         "**Who asks**: `Authorization: Bearer mh_...` with a key from the settings; or `X-Session-Token` with the "
-        "`meta.session_token` that `POST /_allauth/app/v1/auth/login` gives for a user name and password; or the cookie "
-        "of a browser. `x-mediahub-action` says what an operation needs.\n\n"
+        "`meta.session_token` that `POST /_allauth/app/v1/auth/login` gives for a user name and password; or the "
+        "cookie of a browser. `x-mediahub-action` says what an operation needs.\n\n"
         "**Lists** come in pages: follow `next` until it is null.\n\n"
         "**Errors** are problem details (RFC 9457), `application/problem+json`.\n\n"
         "**Versions**: `Accept: application/json; version=1`. Without one, the newest."

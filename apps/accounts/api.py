@@ -13,7 +13,6 @@ from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.parsers import JSONParser
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -26,8 +25,8 @@ from apps.accounts.authentication import (
     MobileSessionAuthentication,
     recognise_program,
 )
-from apps.accounts.models import ApiKey, User
-from apps.accounts.scope import ACTIONS
+from apps.accounts.models import ApiKey
+from apps.accounts.permissions import ADMINISTRATOR, ANYONE, PERSON, RequiresAction
 
 __all__ = [
     "ADMINISTRATOR",
@@ -40,11 +39,6 @@ __all__ = [
     "Throttle",
     "recognise_program",
 ]
-
-# What a view may ask for besides the actions that keys can be given.
-ANYONE = "anyone"  # not even signed in
-PERSON = "person"  # signed in by a session; no key
-ADMINISTRATOR = "administrator"  # a person who keeps the house
 
 VERSIONS = ("1",)
 
@@ -66,31 +60,6 @@ class LimitedJSONParser(JSONParser):
                 % {"size": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
             )
         return super().parse(stream, media_type, parser_context)
-
-
-class RequiresAction(BasePermission):
-    """Asks the view for `actions`, by method: one of ACTIONS, PERSON, ADMINISTRATOR or ANYONE. A method that the view
-    answers without naming an action is refused."""
-
-    message = _("You may not do this.")
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        method = "GET" if request.method == "HEAD" else (request.method or "")
-        if not hasattr(view, method.lower()):
-            return True  # 405 follows
-        action = getattr(view, "actions", {}).get(method)
-        return action is not None and allows(request, action)
-
-
-def allows(request: Request, action: str) -> bool:
-    if action == ANYONE:
-        return True
-    user, key = request.user, request.auth
-    if not isinstance(user, User) or not user.is_active:
-        return False
-    if isinstance(key, ApiKey):
-        return action in ACTIONS and action in key.scopes
-    return action in ACTIONS or action == PERSON or (action == ADMINISTRATOR and user.is_staff)
 
 
 class Throttle(BaseThrottle):
@@ -132,7 +101,7 @@ class ApiView(APIView):
     throttle_classes = (Throttle,)
     parser_classes = (LimitedJSONParser,)
     versioning_class = AcceptHeaderVersioning
-    metadata_class = None  # OPTIONS is not answered: the schema says it all
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")  # no OPTIONS: the schema says it all
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Any:
         answer = super().finalize_response(request, response, *args, **kwargs)

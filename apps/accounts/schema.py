@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from apps.accounts.api import ADMINISTRATOR, ANYONE, PERSON
+from apps.accounts.permissions import ADMINISTRATOR, ANYONE, PERSON
 from apps.accounts.scope import ACTIONS
 
 WHO = {
