@@ -22,6 +22,7 @@ def pytest_load_initial_conftests() -> None:
         return  # a worker of xdist: it inherits the environment
     data = Path(tempfile.mkdtemp(prefix="mediahub-tests-"))
     data.chmod(0o711)  # the database's account must reach its own folder
+    (data / "static").mkdir()
     os.environ["MEDIAHUB_DATA"] = str(data)
     os.environ["MEDIAHUB_TEST_SERVER"] = "1"
     os.environ["SECRET_KEY"] = "the-tests-use-this-key-and-nobody-else-may-0123456789"
