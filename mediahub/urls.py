@@ -5,7 +5,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/", include("apps.jobs.api")),
     path("api/", include("apps.search.api")),
-    path("api/", include("apps.search.api")),
     path("", include("apps.library.urls")),
     path("", include("apps.web.urls")),
 ]
