@@ -45,10 +45,10 @@ class Claim:
 
 # -- One bell ---------------------------------------------------------------------------------------------------------
 def drain(lane: str) -> None:
-    """Works until nothing waits in the lane or the time of one bell is over; then it rings again."""
+    """Works until nothing waits in the lane, the time of one bell is over or the house closes; then it rings again."""
     workers.report(lane)
     end = time.monotonic() + settings.DRAIN_SECONDS
-    while time.monotonic() < end:
+    while time.monotonic() < end and not workers.stopping():
         try:
             if not work_once(lane):
                 finish_hop(last=True)
