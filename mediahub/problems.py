@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
+from django.shortcuts import render
 from django.template.loader import get_template
 from django.utils.translation import gettext as _
 from django.views import defaults
@@ -171,3 +172,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if is_api(request):
         return _answer(403, _("The CSRF token is missing or wrong. Load the page again."), "csrf_failed")
     return csrf_failure_page(request, reason=reason)
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    return render(request, "429.html", status=429)

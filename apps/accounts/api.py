@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache as cache_once
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urlencode
 
@@ -147,6 +148,7 @@ class KeysetPage:
         return f"{self.request.path}?{urlencode(list(parameters.lists()), doseq=True)}"
 
     @staticmethod
+    @cache_once
     def of(serializer: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
         """For the schema: a page of these."""
         name = serializer.__name__.removesuffix("Serializer")

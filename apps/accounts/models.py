@@ -131,6 +131,14 @@ class Invitation(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def state(self) -> str:
+        if self.accepted_at:
+            return "accepted"
+        if self.revoked_at or not (self.created_by.is_active and self.created_by.is_staff):
+            return "taken_back"
+        return "over" if self.expires_at <= timezone.now() else "open"
+
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def usable(self, at: datetime | None = None) -> "ApiKeyQuerySet":

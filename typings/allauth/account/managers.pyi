@@ -1,5 +1,4 @@
-from django.db import models
-
 from allauth.account.models import EmailAddress
+from django.db import models
 
 class EmailAddressManager(models.Manager[EmailAddress]): ...

@@ -1,8 +1,7 @@
 from typing import ClassVar
 
-from django.db import models
-
 from allauth.account.managers import EmailAddressManager
+from django.db import models
 
 class EmailAddress(models.Model):
     objects: ClassVar[EmailAddressManager]

@@ -1,0 +1,5 @@
+from enum import StrEnum
+
+class Client(StrEnum):
+    APP = "app"
+    BROWSER = "browser"
