@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pictures import jpeg
 from tests.run.house import House, free_port, kill
 
 
@@ -31,11 +32,14 @@ def closed_house(folder: Path) -> Iterator[House]:
 
 
 @pytest.fixture(scope="session")
-def open_house() -> Iterator[House]:
-    """A house that runs while this folder is tested; a test that stops it starts it again."""
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house that runs while this folder is tested, with a folder of photos; a test that stops it starts it again."""
     if not Path("/proc/self/stat").exists():
         pytest.skip("processes are looked up in /proc")
-    house = House(_folder(), free_port()).start()
+    photos = tmp_path_factory.mktemp("photos")
+    for seed in range(3):
+        (photos / f"{seed}.jpg").write_bytes(jpeg(seed))
+    house = House(_folder(), free_port(), {"MEDIAHUB_OCR": "fake"}).start("--photos", str(photos))
     house.ready()
     yield house
     _end(house)

@@ -97,9 +97,11 @@ class House:
         assert self.process
         return self.process.wait(seconds)
 
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=PATIENCE)
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, input=typed, capture_output=True, text=True, timeout=PATIENCE
+        )
 
     def answers(self) -> bool:
         """Any answer that is the application's own."""

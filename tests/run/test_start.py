@@ -48,6 +48,22 @@ def test_logs_are_one_json_object_a_line(open_house: House) -> None:
         assert {"time", "level", "logger", "message"} <= json.loads(line).keys()
 
 
+def test_a_folder_of_photos_waits_for_an_administrator_and_is_processed(open_house: House) -> None:
+    open_house.hears("is added as soon as there is an administrator")
+    status = json.loads(open_house.manage("status", "--json").stdout)
+    assert status["running"] == f"{open_house.pid} {open_house.address}/"
+    assert status["steps"] == {}
+    made = open_house.manage(
+        "create_user", "anna", "--administrator", "--password-stdin", typed="correct horse battery"
+    )
+    assert made.returncode == 0, made.stderr
+    assert "3 files seen, everything is processed" in open_house.hears("everything is processed")
+    status = json.loads(open_house.manage("status", "--json").stdout)
+    assert status["steps"].keys() == {"done"}
+    assert status["troubles"] == []
+    assert not (open_house.data / "photos_to_add").exists()
+
+
 def test_what_is_kept_is_private(open_house: House) -> None:
     others = 0o077
     assert not (open_house.data / "secret_key").stat().st_mode & others
@@ -57,7 +73,7 @@ def test_what_is_kept_is_private(open_house: House) -> None:
 
 def test_a_command_uses_the_database_of_the_running_house(open_house: House) -> None:
     done = open_house.manage("shell", "-v0", "-c", COUNT_USERS)
-    assert (done.returncode, done.stdout.strip()) == (0, "0"), done.stderr
+    assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stderr
 
 
 @pytest.mark.parametrize("part", ["mediahub.asgi", "manage.py work"])
