@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from apps.accounts.models import User
+from tests.factories import person
+
 
 @pytest.fixture(scope="session")
 def material() -> Path:
@@ -29,5 +32,27 @@ def _own_store(settings: object, tmp_path_factory: pytest.TempPathFactory) -> It
     settings.FILE_UPLOAD_TEMP_DIR = settings.INCOMING_DIR  # type: ignore[attr-defined]
     for path in (settings.INCOMING_DIR, settings.RENDITIONS_DIR):  # type: ignore[attr-defined]
         path.mkdir(parents=True)
+    # Hashing a password slowly proves nothing here.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     yield
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return person("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return person("bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    return person("charlie")
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return person("admin", is_administrator=True)
