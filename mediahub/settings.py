@@ -340,7 +340,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"JobState": "apps.jobs.models.Job.State", "StepState": "apps.ingest.models.StepRun.State"},
+    "ENUM_NAME_OVERRIDES": {
+        "JobState": "apps.jobs.models.Job.State",
+        "StepState": "apps.ingest.models.StepRun.State",
+        "InvitationState": ["open", "accepted", "taken_back", "over"],
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
