@@ -81,7 +81,9 @@ class Words:
 WORDS = Words()
 
 
-def picture(library: Library, words: Words | None = None, *, added_by: User | None = None, steps: str = "done") -> Asset:
+def picture(
+    library: Library, words: Words | None = None, *, added_by: User | None = None, steps: str = "done"
+) -> Asset:
     """An asset as the pipeline leaves it: files, renditions, inspection, text, tags, hash, step runs, search document.
     `steps` is the state of its steps."""
     number = next(NUMBERS)

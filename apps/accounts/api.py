@@ -14,6 +14,7 @@ from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.parsers import JSONParser
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -105,6 +106,8 @@ class ApiView(APIView):
     http_method_names = ("get", "head", "post", "put", "patch", "delete")  # no OPTIONS: the schema says it all
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Any:
+        if response.status_code >= 400:  # a problem is JSON, whatever else the view speaks
+            request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
         answer = super().finalize_response(request, response, *args, **kwargs)
         answer["X-Api-Version"] = VERSIONS[-1]
         answer.setdefault("Cache-Control", "private, no-store")

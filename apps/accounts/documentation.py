@@ -1,7 +1,7 @@
 """The API's own description, and a page to read and try it. Both say nothing about anybody: anyone may read them."""
 
 from django.urls import path
-from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.renderers import TemplateHTMLRenderer
 
@@ -10,7 +10,7 @@ from apps.accounts.api import ANYONE, ApiView
 
 class Schema(ApiView, SpectacularAPIView):
     actions = {"GET": ANYONE}
-    renderer_classes = [OpenApiYamlRenderer, OpenApiJsonRenderer]
+    renderer_classes = [OpenApiYamlRenderer, OpenApiJsonRenderer, OpenApiJsonRenderer2]
 
 
 class Documentation(ApiView, SpectacularSwaggerSplitView):
