@@ -203,9 +203,7 @@ def change_user(user: User, *, is_active: bool, is_administrator: bool) -> None:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
-        others = User.objects.filter(is_staff=True, is_active=True).exclude(pk=user.pk)
-        if not (is_active and is_administrator) and user.is_staff and not others.exists():
-            raise ValidationError(_("This is the only administrator. Make somebody else one first."))
+        refuse_last_administrator(user, is_active=is_active, is_administrator=is_administrator)
         User.objects.filter(pk=user.pk).update(
             is_active=is_active, is_staff=is_administrator, is_superuser=is_administrator
         )
@@ -214,6 +212,13 @@ def change_user(user: User, *, is_active: bool, is_administrator: bool) -> None:
             revoke(user)
         else:
             user.raise_access_epoch()
+
+
+def refuse_last_administrator(user: User, *, is_active: bool, is_administrator: bool) -> None:
+    """Raises ValidationError when this would leave a house that nobody keeps."""
+    others = User.objects.filter(is_staff=True, is_active=True).exclude(pk=user.pk)
+    if not (is_active and is_administrator) and user.is_staff and not others.exists():
+        raise ValidationError(_("This is the only administrator. Make somebody else one first."))
 
 
 def change_profile(user: User, **facts: Any) -> None:
