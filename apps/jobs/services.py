@@ -249,7 +249,8 @@ def _tell(job: Job, told: Coalesced | None = None) -> None:
 
 # -- Keeping the rows true --------------------------------------------------------------------------------------------
 def sweep() -> None:
-    """Once a minute: ends what nobody can go on with, rings for what waits or whose worker went silent."""
+    """Once a minute: ends what nobody can go on with, rings for what waits or whose worker went silent, and drops what
+    the channel layer has delivered."""
     silent = Job.objects.filter(state=Job.State.RUNNING, lease_until__lt=Now())
     silent.filter(cancel_requested=True).update(state=Job.State.CANCELLED, lease=None, finished_at=Now())
     silent.filter(attempts__gte=ATTEMPTS).update(
@@ -261,6 +262,7 @@ def sweep() -> None:
     abandoned = Q(state=Job.State.RUNNING, lease_until__lt=Now()) | Q(
         state=Job.State.WAITING, created_at__lt=Now() - timedelta(seconds=30)
     )
+    Message.objects.filter(at__lt=Now() - KEEP_MESSAGES).delete()
     for job_id in Job.objects.filter(abandoned).order_by("id").values_list("id", flat=True)[:100]:
         _ring(job_id)
 
@@ -276,5 +278,4 @@ def prune() -> None:
     """Once an hour: rows that nobody will read again."""
     now = timezone.now()
     Task.objects.filter(stopped__lt=now - KEEP_TASKS).delete()
-    Message.objects.filter(at__lt=now - KEEP_MESSAGES).delete()
     Worker.objects.filter(seen_at__lt=now - KEEP_WORKERS).delete()
