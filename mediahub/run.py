@@ -305,6 +305,8 @@ class House:
 
     def stop(self) -> None:
         """In order: nobody asks any more, nobody works any more, then the database."""
+        if self.stops_asked and len(self.parts) > 1:
+            say("\nStopping. Nothing is lost; Ctrl-C once more ends it at once.")
         if self.listening:
             self.listening.close()
         by_name = {part.name: part for part in self.parts}
