@@ -21,7 +21,7 @@ MAKE_VENV = \
 			fi; \
 			$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break; \
 		done; \
-		if command -v uv >/dev/null; then uv venv --quiet --python "$$python" .venv; \
+		if command -v uv >/dev/null; then uv venv --quiet --no-python-downloads --python "$$python" .venv; \
 		else "$$python" -m venv .venv; fi || exit 1; \
 	fi
 
