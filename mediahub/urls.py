@@ -7,7 +7,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("apps.accounts.documentation")),
     path("api/", include("apps.accounts.endpoints")),
     path("api/", include("apps.jobs.api")),
+    path("api/", include("apps.library.api")),
     path("api/", include("apps.search.api")),
+    path("api/", include("apps.ingest.api")),
+    path("api/", include("apps.web.assets")),
     path("", include("apps.library.urls")),
     path("", include("apps.web.urls")),
 ]

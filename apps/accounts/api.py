@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ValidationError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -101,7 +101,7 @@ class ApiView(APIView):
     authentication_classes = (KeyAuthentication, MobileSessionAuthentication, BrowserSessionAuthentication)
     permission_classes = (RequiresAction,)
     throttle_classes = (Throttle,)
-    parser_classes = (LimitedJSONParser,)
+    parser_classes: Sequence[type[BaseParser]] = (LimitedJSONParser,)
     versioning_class = AcceptHeaderVersioning
     http_method_names = ("get", "head", "post", "put", "patch", "delete")  # no OPTIONS: the schema says it all
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
@@ -120,7 +121,12 @@ def claim_next(lane: str) -> Claim:
         if head is None:
             return Claim(lease, [])
         alone = head[1] > 0
-        values = {"lease": lease, "seconds": settings.LEASE_SECONDS, "lane": lane, "limit": settings.BATCH_SIZE}
+        values: dict[str, Any] = {
+            "lease": lease,
+            "seconds": settings.LEASE_SECONDS,
+            "lane": lane,
+            "limit": settings.BATCH_SIZE,
+        }
         if alone:
             cursor.execute(CLAIM.format(chosen="%(head)s"), values | {"alone": 1, "head": head[0]})
         else:
@@ -131,7 +137,7 @@ def claim_next(lane: str) -> Claim:
 
 def claim_more(lease: uuid.UUID, step: Step, asset_ids: set[int]) -> list[StepRun]:
     """The rows of a later step that became ready for the same assets: their pictures are still in memory."""
-    values = {"lease": lease, "seconds": settings.LEASE_SECONDS, "alone": 0}
+    values: dict[str, Any] = {"lease": lease, "seconds": settings.LEASE_SECONDS, "alone": 0}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(CLAIM.format(chosen=MORE), values | {"assets": list(asset_ids), "step": step.name})
         ids = [row[0] for row in cursor.fetchall()]

@@ -59,14 +59,16 @@ class Intent:
 # -- Uploads ----------------------------------------------------------------------------------------------------------
 def writable_library(scope: Scope, library_id: int | None) -> Library:
     """The library that an upload goes to: the named one, or the asker's own. Raises Library.DoesNotExist."""
+    if scope.user_id is None:
+        raise Library.DoesNotExist
     if library_id is None:
-        home = home_of(User.objects.get(pk=scope.user_id))
-        return home
-    return Library.objects.editable_by(scope).exclude(kind=Library.Kind.FOLDER).get(pk=library_id)
+        return home_of(User.objects.get(pk=scope.user_id))
+    library: Library = Library.objects.editable_by(scope).exclude(kind=Library.Kind.FOLDER).get(pk=library_id)
+    return library
 
 
 def accept_upload(
-    scope: Scope, file: UploadedFile, library_id: int | None = None, modified_at: datetime | None = None
+    scope: Scope, file: UploadedFile[bytes], library_id: int | None = None, modified_at: datetime | None = None
 ) -> Accepted:
     """Keeps an uploaded file and answers only when its bytes and its rows are safe.
 
@@ -78,8 +80,7 @@ def accept_upload(
     if not file.size:
         file.drop()
         raise EmptyFile(_("The file is empty. Choose it again; it may not have been copied completely."))
-    if scope.user_id is None:
-        raise Library.DoesNotExist
+    assert scope.user_id is not None  # noqa: S101  # writable_library asked
     intent = Intent(
         library.pk,
         scope.user_id,
@@ -243,6 +244,7 @@ mean_times = counts.mean_times
 def scan(scope: Scope, library_id: int) -> Job:
     """Looks through a folder library for what is new. Raises Library.DoesNotExist when it is not the asker's."""
     library = Library.objects.owned_by(scope).filter(kind=Library.Kind.FOLDER).get(pk=library_id)
+    assert scope.user_id is not None  # noqa: S101  # nobody owns nothing
     user = User.objects.get(pk=scope.user_id)
     return jobs.start("scan", str(library.pk), user, _("Scan of %(name)s") % {"name": library.name})
 

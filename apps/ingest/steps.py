@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +31,7 @@ class Step:
     needs: tuple[str, ...] = ()
     required: bool = False
     version: int = 1
-    role: Role[object, object, object] | None = None
+    role: Role[Any, Any, Any] | None = None
 
 
 STEPS: tuple[Step, ...] = (

@@ -16,7 +16,7 @@ from apps.jobs import faults
 from apps.library.names import clean_name
 
 
-class Incoming(UploadedFile):
+class Incoming(UploadedFile[bytes]):
     """An upload whose bytes lie complete and synced at `path`."""
 
     def __init__(self, path: Path, name: str, size: int, sha256: bytes, content_type: str | None) -> None:

@@ -1,4 +1,4 @@
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -7,7 +7,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
-from apps.library.querysets import LibraryQuerySet, ScopedQuerySet
+from apps.accounts.scope import Scope
+from apps.library.querysets import ScopedQuerySet
+
+
+class LibraryQuerySet(ScopedQuerySet["Library"]):
+    library_path: ClassVar[str] = "id"
+
+    def owned_by(self, scope: Scope) -> Self:
+        return self.filter(id__in=scope.owned)
 
 
 class Library(models.Model):

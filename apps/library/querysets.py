@@ -1,13 +1,10 @@
 """How every read of a household's things begins: with what the asker may see."""
 
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from django.db import models
 
 from apps.accounts.scope import Scope
-
-if TYPE_CHECKING:
-    pass
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
@@ -22,10 +19,3 @@ class ScopedQuerySet(models.QuerySet[Row]):
 
     def editable_by(self, scope: Scope) -> Self:
         return self.filter(**{f"{self.library_path}__in": scope.editable})
-
-
-class LibraryQuerySet(ScopedQuerySet["Library"]):
-    library_path: ClassVar[str] = "id"
-
-    def owned_by(self, scope: Scope) -> Self:
-        return self.filter(id__in=scope.owned)

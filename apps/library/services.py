@@ -25,14 +25,15 @@ def home_of(user: User) -> Library:
     """A person's own library; made when they first need it."""
     member = Membership.objects.filter(user=user, is_home=True).select_related("library").first()
     if member:
-        return member.library
+        home: Library = member.library
+        return home
     try:
         with transaction.atomic():
             library = Library.objects.create(name=str(user), kind=Library.Kind.PERSONAL)
             Membership.objects.create(library=library, user=user, role=Membership.Role.OWNER, is_home=True)
             return library
     except IntegrityError:  # somebody else made it in the same moment
-        return Membership.objects.select_related("library").get(user=user, is_home=True).library
+        return home_of(user)
 
 
 @transaction.atomic
@@ -111,22 +112,44 @@ def members_of(library_ids: frozenset[int] | set[int]) -> dict[int, list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class LibrarySummary:
+    """A library as one of its members sees it."""
+
     library: Library
     role: str
     assets: int
+    is_home: bool
+
+    @property
+    def may_add(self) -> bool:
+        return self.role != Membership.Role.VIEWER and self.library.kind != Library.Kind.FOLDER
+
+    @property
+    def shown_root(self) -> str:
+        """Where a folder lies on the machine concerns its owners only."""
+        return self.library.root if self.role == Membership.Role.OWNER else ""
 
 
 def libraries_of(scope: Scope) -> list[LibrarySummary]:
     """The asker's libraries, their own first, with their role and the number of assets in each."""
-    counts = dict(
-        Asset.objects.visible_to(scope).values("library").annotate(n=Count("id")).values_list("library_id", "n")
-    )
+    if scope.user_id is not None:
+        home_of(User.objects.get(pk=scope.user_id))
+    counts = dict(Asset.objects.visible_to(scope).values_list("library").annotate(n=Count("id")))
     members = (
-        Membership.objects.filter(user_id=scope.user_id, library__in=scope.readable)
+        Membership.objects.filter(user=scope.user_id or 0)
         .select_related("library")
         .order_by("-is_home", "library__name", "library_id")
     )
-    return [LibrarySummary(member.library, member.role, counts.get(member.library_id, 0)) for member in members]
+    return [
+        LibrarySummary(member.library, member.role, counts.get(member.library_id, 0), member.is_home)
+        for member in members
+    ]
+
+
+def people_in(scope: Scope, library_id: int) -> list[Membership]:
+    """Who is in a library. Raises Library.DoesNotExist for one that the asker does not see."""
+    library = Library.objects.visible_to(scope).get(pk=library_id)
+    members = Membership.objects.filter(library=library).select_related("user")
+    return list(members.order_by("user__name", "user__username"))
 
 
 # -- Bytes ------------------------------------------------------------------------------------------------------------

@@ -112,7 +112,9 @@ def _write(
     located: dict[int, places.Place],
     originals: dict[int, File],
 ) -> None:
-    assets, inspections, renditions = [], [], []
+    assets: list[Asset] = []
+    inspections: list[Inspection] = []
+    renditions: list[Rendition] = []
     for item in items:
         asset, inspection = item.asset, found[item.asset.pk]
         _describe(asset, inspection, located.get(asset.pk), originals[asset.pk])

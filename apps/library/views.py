@@ -4,7 +4,9 @@ from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
+from rest_framework.exceptions import AuthenticationFailed
 
+from apps.accounts.api import recognise_program
 from apps.library import storage
 from apps.library.access import scope_of
 from apps.library.delivery import send_file
@@ -31,6 +33,10 @@ async def media(request: HttpRequest, asset_id: int, revision: int, kind: str) -
 
 
 def _media(request: HttpRequest, asset_id: int, revision: int, kind: str) -> HttpResponseBase:
+    try:
+        recognise_program(request)
+    except AuthenticationFailed as error:
+        raise Http404 from error
     scope = scope_of(request)
     if not scope.allows("asset.read"):
         raise Http404
@@ -41,7 +47,7 @@ def _media(request: HttpRequest, asset_id: int, revision: int, kind: str) -> Htt
         response = _original(request, asset) if kind == "original" else _rendition(request, asset, kind)
     except FileNotFoundError as error:
         raise Http404 from error
-    patch_vary_headers(response, ["Cookie"])
+    patch_vary_headers(response, ["Cookie", "Authorization", "X-Session-Token"])
     return response
 
 

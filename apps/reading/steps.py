@@ -32,7 +32,8 @@ def read_text(batch: Batch, runtime: Runtime) -> None:
             yield picture
 
     pages: dict[int, PageText] = {}
-    for number, answer in enumerate(runtime.map(OCR, pictures())):
+    answers = runtime.map(OCR, pictures())
+    for number, answer in enumerate(answers):
         item = shown[number]
         batch.beat()
         if isinstance(answer, Failure):
