@@ -199,7 +199,7 @@ class EmbeddedPostgres:
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (self.folder / "log").open("ab") as file:
+        with (self.folder / "log").open("wb") as file:
             return subprocess.Popen(
                 [postgres_programs() / "postgres", "-D", self.cluster, *arguments],
                 user=self.account, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

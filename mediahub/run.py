@@ -130,8 +130,15 @@ class House:
         from django.conf import settings
 
         self.settings = settings
-        self.data: Path = settings.DATA_DIR
-        self.address = f"http://{_name_of(settings.HOST)}:{settings.PORT}"
+        try:
+            self.data: Path = settings.DATA_DIR  # reading the first setting makes the folders
+        except OSError as error:
+            raise StartError(
+                f"{error.filename} cannot be used: {error.strerror}. Start as its owner, or choose another folder "
+                "with MEDIAHUB_DATA."
+            ) from error
+        name = _name_of(settings.HOST)
+        self.address = f"http://{f'[{name}]' if ':' in name else name}:{settings.PORT}"
 
     # -- From beginning to end ----------------------------------------------------------------------------------------
     def run(self) -> int:
@@ -340,7 +347,8 @@ class House:
         self._wake = (wake, woken)
         self.selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(4096))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._ask_to_stop)
+            if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+                signal.signal(number, self._ask_to_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only to be woken
 
     def _ask_to_stop(self, *_: object) -> None:

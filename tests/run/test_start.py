@@ -110,6 +110,14 @@ def test_a_wrong_setting_is_named(closed_house: House) -> None:
     assert closed_house.ended() == 1
 
 
+def test_a_data_folder_that_cannot_be_made_is_named(closed_house: House) -> None:
+    file = closed_house.data / "file"
+    file.touch()
+    closed_house.data = file / "data"
+    closed_house.start().hears(f"{file}/data cannot be used: Not a directory.")
+    assert closed_house.ended() == 1
+
+
 def test_a_folder_of_photos_that_is_not_there_is_named(closed_house: House, tmp_path: Path) -> None:
     closed_house.start("--photos", str(tmp_path / "nowhere")).hears("nowhere is not a folder")
     assert closed_house.ended() == 1
