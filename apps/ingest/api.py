@@ -14,6 +14,7 @@ from apps.accounts.api import ApiView, KeysetPage
 from apps.ingest import services
 from apps.ingest.models import StepRun
 from apps.ingest.steps import BY_NAME
+from apps.ingest.uploads import Incoming
 from apps.jobs.api import JobSerializer
 from apps.library.access import scope_of
 from apps.library.models import Asset
@@ -54,7 +55,7 @@ class Uploads(ApiView):
     def post(self, request: Request) -> Response:
         """Keeps one file. 201: it is safe on the disk and will be processed. 200: it was here already."""
         sent = request.FILES.getlist("file")
-        if len(sent) != 1 or len(request.FILES) != 1:
+        if len(sent) != 1 or len(request.FILES) != 1 or not isinstance(sent[0], Incoming):
             raise serializers.ValidationError({"file": [_("Send one file, in the field `file`.")]})
         form = request.POST
         wanted = UploadSerializer(data={name: value for name, value in form.items() if value})

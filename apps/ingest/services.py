@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -68,14 +67,12 @@ def writable_library(scope: Scope, library_id: int | None) -> Library:
 
 
 def accept_upload(
-    scope: Scope, file: UploadedFile[bytes], library_id: int | None = None, modified_at: datetime | None = None
+    scope: Scope, file: Incoming, library_id: int | None = None, modified_at: datetime | None = None
 ) -> Accepted:
     """Keeps an uploaded file and answers only when its bytes and its rows are safe.
 
     Raises Library.DoesNotExist for a library that the asker may not add to, EmptyFile for nothing.
     """
-    if not isinstance(file, Incoming):
-        raise TypeError("Uploads must come through IncomingHandler: it hashes and syncs them.")
     library = writable_library(scope, library_id)
     if not file.size:
         file.drop()

@@ -6,7 +6,7 @@ import os
 import shutil
 import uuid
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -16,7 +16,13 @@ from apps.jobs import faults
 from apps.library.names import clean_name
 
 
-class Incoming(UploadedFile[bytes]):
+if TYPE_CHECKING:
+    _Uploaded = UploadedFile[bytes]
+else:
+    _Uploaded = UploadedFile
+
+
+class Incoming(_Uploaded):
     """An upload whose bytes lie complete and synced at `path`."""
 
     def __init__(self, path: Path, name: str, size: int, sha256: bytes, content_type: str | None) -> None:
