@@ -1,6 +1,6 @@
 """The gallery, the photo page and the settings: views that parse, ask one question, and answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
@@ -19,11 +19,11 @@ from apps.ingest.services import states_of, steps_of
 from apps.ingest.steps import BY_NAME
 from apps.library.access import scope_of
 from apps.library.labels import camera_name, country_name
-from apps.library.models import Asset, File, Membership, Rendition
-from apps.library.paging import BadCursor
+from apps.library.models import Asset, File, Rendition
+from apps.library.paging import BadCursor, Page
 from apps.reading.services import text_of
 from apps.search.query import BadQuery, Query
-from apps.search.services import search
+from apps.search.services import Hit, search
 from apps.tagging.models import Tag
 from apps.tagging.services import tags_of
 from apps.web import timeline
@@ -55,6 +55,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
         "total": sum(section.count for section in found),
         "timeline": {
             "sections": _sections(found),
+            "first": _items(search(scope, replace(query, order="newest"), size=timeline.FIRST)),
             "params": query.to_params(),
             "addresses": {
                 "sections": reverse("gallery_sections"),
@@ -82,7 +83,11 @@ def gallery_items(request: HttpRequest) -> HttpResponse:
         page = search(scope_of(request), _query(request), request.GET.get("cursor"), timeline.PAGE)
     except BadCursor as error:
         raise BadRequest(str(error)) from error
-    return JsonResponse({"items": [timeline.tile(hit.asset) for hit in page.items], "next": page.next})
+    return JsonResponse(_items(page))
+
+
+def _items(page: Page[Hit]) -> dict[str, object]:
+    return {"items": [timeline.tile(hit.asset) for hit in page.items], "next": page.next}
 
 
 def _query(request: HttpRequest) -> Query:
@@ -170,9 +175,7 @@ def _offset(minutes: int | None) -> str:
 @login_required
 def settings(request: HttpRequest) -> HttpResponse:
     """The frame of the settings; what stands in it is read and changed through the API."""
-    return render(
-        request, "web/settings.html", {"actions": ACTIONS.items(), "roles": Membership.Role.choices, "days": (1, 7, 30)}
-    )
+    return render(request, "web/settings.html", {"actions": ACTIONS.items()})
 
 
 # The words that scripts show, in the language of the page (its address names the language, so it may be kept).

@@ -20,6 +20,7 @@ from apps.search.services import Hit, matching, months, search
 
 LONGEST_SECTION = 1_000  # a month with more is cut by days
 PAGE = 500
+FIRST = 60  # come with the page itself
 WINDOW = 500  # so many of the best matches can be walked through in their order
 
 # A picture as the page's script reads it: id, revision, width, height, thumbhash, what it is called.

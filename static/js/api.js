@@ -5,7 +5,7 @@ export class ApiError extends Error {
     super(problem?.detail || problem?.title || gettext("MediaHub did not answer. Check the connection and try again."));
     this.status = status;
     this.problem = problem;
-    this.errors = problem?.errors || {};
+    this.errors = problem?.errors || []; // { field, detail } each
   }
 }
 
@@ -35,7 +35,8 @@ async function read(response) {
   if (!/json/.test(response.headers.get("Content-Type") || "")) return null;
   try {
     return await response.json();
-  } catch {
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     return null;
   }
 }

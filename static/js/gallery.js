@@ -85,6 +85,7 @@ class Section {
     const skeleton = body.firstElementChild;
     skeleton.hidden = !this.rest;
     skeleton.style.height = `${this.rest}px`;
+    skeleton.style.transform = `translateY(${this.height - HEADER - this.rest}px)`;
     skeleton.style.backgroundSize = `100% ${target + GAP}px`;
     const start = this.top + HEADER;
     const wanted = new Set();
@@ -225,7 +226,7 @@ function keepingPlace(change) {
   const anchor = sections.findLast((section) => section.top <= y) || null;
   const inside = anchor ? y - anchor.top : 0;
   const first = anchor ? anchor.firstBox(inside - HEADER) : -1;
-  const item = anchor?.items[first];
+  const item = anchor?.boxes[first] && anchor.items[first]; // items that just came have no box yet
   const offset = item ? inside - anchor.boxes[first].y : inside / (anchor?.height || 1);
   change();
   if (!anchor || y <= 0) return;
@@ -248,10 +249,18 @@ function barHeight() {
   return document.querySelector(".bar").offsetHeight;
 }
 
+let lastTop = 0;
+let settling = 0;
+
 function render() {
   if (!sections.length) return;
   const top = scrollY - origin();
   const screen = innerHeight;
+  // Who flies past is not asked for; when the window comes to rest, this is done again.
+  const flying = Math.abs(top - lastTop) > 2 * screen;
+  lastTop = top;
+  clearTimeout(settling);
+  if (flying) settling = setTimeout(render, 100);
   const from = top - screen;
   const to = top + 2 * screen;
   for (const section of sections) {
@@ -261,9 +270,10 @@ function render() {
     }
     section.show(from, to);
     const unloaded = section.top + section.height - section.rest;
-    if (!section.complete && unloaded < to) section.load();
+    if (!flying && !section.complete && unloaded < to) section.load();
   }
   moveScrubber(top);
+  showMonth(top);
   if (wantedFocus !== null) {
     const tile = place.querySelector(`.tile[data-id="${wantedFocus}"]`);
     if (tile) {
@@ -384,6 +394,16 @@ function drawScrubber(height) {
   }
 }
 
+const monthLabel = document.getElementById("month");
+
+/** The label of the section that is being looked at, while its own has left the window. */
+function showMonth(top) {
+  const y = top + barHeight();
+  const section = sections.findLast((each) => each.top <= y);
+  monthLabel.hidden = !section || y - section.top < 1;
+  if (section && monthLabel.textContent !== section.label) monthLabel.textContent = section.label;
+}
+
 function moveScrubber(top) {
   const share = Math.min(1, Math.max(0, scrollY / scrollRoom()));
   thumb.style.top = `${share * 100}%`;
@@ -406,6 +426,7 @@ scrubber.addEventListener("pointerdown", (event) => {
   scrubber.dataset.dragging = "";
   dragTo(event.clientY);
 });
+scrubber.addEventListener("mousedown", (event) => event.preventDefault()); // the arrow keys stay with the photos
 scrubber.addEventListener("pointermove", (event) => scrubber.hasPointerCapture(event.pointerId) && dragTo(event.clientY));
 for (const name of ["pointerup", "pointercancel"]) {
   scrubber.addEventListener(name, () => {
@@ -562,8 +583,22 @@ addEventListener("pageshow", (event) => {
   if (walked) findPhoto(walked);
 });
 
+/** The newest pictures come with the page: its first screen needs no second question. */
+function takeFirst({ items, next }) {
+  let rest = items;
+  for (const section of sections) {
+    if (!rest.length) break;
+    section.items = rest.slice(0, section.count);
+    section.complete = section.items.length === section.count;
+    if (!section.complete) section.next = next;
+    rest = rest.slice(section.count);
+  }
+  items.forEach((item) => learn(aspectOf(item[2], item[3])));
+}
+
 history.scrollRestoration = "manual";
 sections = data.sections.map((each) => new Section(each));
+takeFirst(data.first);
 measureAll();
 restore();
 render();

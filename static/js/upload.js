@@ -143,8 +143,7 @@ function put(entry, target) {
     request.addEventListener("load", () => {
       if (request.status >= 200 && request.status < 300) return resolve(request.response);
       const problem = request.response;
-      const first = problem?.errors && Object.values(problem.errors).flat()[0];
-      reject(new Error(first || problem?.detail || problem?.title || interpolate(gettext("The server answered with an error (%s). Try again."), [request.status])));
+      reject(new Error(problem?.errors?.[0]?.detail || problem?.detail || problem?.title || interpolate(gettext("The server answered with an error (%s). Try again."), [request.status])));
     });
     const unreached = () => reject(new Error(gettext("The connection broke off. Nothing of this file was kept; try again.")));
     request.addEventListener("error", unreached);
@@ -178,14 +177,13 @@ function hash(file) {
 
 // -- What the server makes of it -----------------------------------------------------------------------------------------
 socket.addEventListener("assets", (event) => event.detail.items.forEach(processed));
-socket.addEventListener("asset", (event) => processed(event.detail));
 socket.addEventListener("reconnected", () => {
   byAsset.forEach((entry) => entry.state === "processing" && readSteps(entry).catch(() => {}));
 });
 
 function processed({ id, state, done, of }) {
   const entry = byAsset.get(id);
-  if (!entry || entry.state === "failed-for-good") return;
+  if (!entry) return;
   if (state === "completed") set(entry, "done", { assetId: id });
   else if (state === "partial") set(entry, "done", { assetId: id, reason: gettext("Done, but a step failed") });
   else if (state === "failed") readSteps(entry).catch(() => {});
@@ -282,7 +280,7 @@ async function picture(entry) {
       image.hidden = false;
       entry.node.querySelector("span.thumb").hidden = true;
     });
-    image.src = asset.thumbnail || `/m/${asset.id}/${asset.revision}/thumbnail`;
+    if (asset.thumbnail) image.src = asset.thumbnail;
   } catch {
     // a row without its small picture says the same
   }
@@ -329,7 +327,7 @@ async function readLibraries() {
   librariesRead = true;
   try {
     const found = await all("/api/libraries/");
-    const mine = found.filter((each) => each.may_add ?? (each.role !== "viewer" && each.kind !== "folder"));
+    const mine = found.filter((each) => each.may_add);
     library.replaceChildren(...mine.map((each) => new Option(each.name, each.is_home ? "" : each.id)));
     where.hidden = mine.length < 2;
   } catch {
