@@ -5,8 +5,10 @@ import signal
 import socket
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from mediahub.local import EmbeddedPostgres
 from tests.run.house import House, eventually, free_port
 
 pytestmark = pytest.mark.processes
@@ -91,6 +93,22 @@ def test_a_killed_database_comes_back(open_house: House) -> None:
     open_house.hears("postgres ended unexpectedly")
     assert eventually(lambda: open_house.children_named("bin/postgres -D") not in ([], [postmaster]))
     assert eventually(lambda: open_house.manage("shell", "-v0", "-c", COUNT_USERS).returncode == 0)
+
+
+def test_another_server_takes_the_place_of_the_embedded_one(closed_house: House) -> None:
+    theirs = EmbeddedPostgres(closed_house.data / "theirs", durable=False)
+    theirs.start()
+    try:
+        closed_house.settings = {"DATABASE_URL": theirs.url()}
+        closed_house.start().ready()
+        assert closed_house.answers()
+        assert not (closed_house.data / "postgres").exists()
+        closed_house.ask_to_stop()
+        assert closed_house.ended() == 0
+        with psycopg.connect(theirs.url()) as connection:
+            assert connection.execute("SELECT count(*) FROM accounts_user").fetchone() == (0,)
+    finally:
+        theirs.stop()
 
 
 def test_a_wrong_database_url_says_so_without_its_password(closed_house: House) -> None:
