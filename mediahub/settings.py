@@ -93,7 +93,7 @@ INSTALLED_APPS = [
     "apps.search",
     "apps.ingest",
     "apps.web",
-    "django.contrib.admin",
+    "apps.web.administration.AdministrationConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -241,7 +241,11 @@ CLOSE_SOCKETS = "apps.jobs.progress.close_sockets"  # called when somebody is pu
 WORKERS = env.integer("MEDIAHUB_WORKERS", 2, low=1)
 DRAIN_SECONDS = env.integer("MEDIAHUB_DRAIN_SECONDS", 60, low=1)  # how long a worker answers one bell
 LEASE_SECONDS = env.integer("MEDIAHUB_LEASE_SECONDS", 120, low=1)  # a silent worker's work is given away after this
-BATCH_SIZE = env.integer("MEDIAHUB_BATCH_SIZE", 16, low=1, high=256)
+# Pictures in one batch, by lane. A model takes up to a second for one: more of them and nothing would be seen to move.
+BATCH_SIZES = {
+    "cpu": env.integer("MEDIAHUB_BATCH_SIZE", 16, low=1, high=256),
+    "ml": env.integer("MEDIAHUB_MODEL_BATCH_SIZE", 8, low=1, high=256),
+}
 SANDBOX_CHILDREN = env.integer("MEDIAHUB_SANDBOX_CHILDREN", 2, low=2, high=64)
 Q_CLUSTER: dict[str, Any] = {
     "name": "default",

@@ -125,7 +125,7 @@ def claim_next(lane: str) -> Claim:
             "lease": lease,
             "seconds": settings.LEASE_SECONDS,
             "lane": lane,
-            "limit": settings.BATCH_SIZE,
+            "limit": settings.BATCH_SIZES[lane],
         }
         if alone:
             cursor.execute(CLAIM.format(chosen="%(head)s"), values | {"alone": 1, "head": head[0]})

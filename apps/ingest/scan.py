@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from apps.ingest.services import new_revision, plan
 from apps.jobs.services import JobContext, JobError
+from apps.library.access import resolve
 from apps.library.models import Asset, File, Library
 from apps.library.names import clean_name, suffix_of
 
@@ -64,7 +65,9 @@ def run(job: JobContext) -> None:
     walked_from_start = not after
     outcome = Outcome()
     for chunk in _chunks(walk(root, after=after)):
-        job.check()  # may stop here: asked to, or the one who started it may not any more
+        job.check()
+        if library.pk not in resolve(job.starter()).owned:
+            raise JobError(_("This library is not yours any more."))
         take(library, root, chunk, outcome)
         job.advance(done=len(chunk), cursor={"after": chunk[-1].path})
     if walked_from_start and not outcome.seen and File.objects.filter(library=library, missing_since=None).exists():

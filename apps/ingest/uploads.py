@@ -15,7 +15,6 @@ from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from apps.jobs import faults
 from apps.library.names import clean_name
 
-
 if TYPE_CHECKING:
     _Uploaded = UploadedFile[bytes]
 else:
