@@ -17,6 +17,15 @@ NO_SPACE = "The disk is full. Nothing was lost and nothing was added; free some 
 TOO_LARGE = "The file is larger than this house accepts (MEDIAHUB_UPLOAD_MAX_MB)."
 
 
+LOOK_EVERY = 16 * 1024 * 1024  # bytes between two looks at the disk, for bodies that do not tell their length
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, title: str, detail: str) -> None:
+        super().__init__(detail)
+        self.answer = (status, title, detail)
+
+
 class BodyGuard:
     """Wraps an ASGI application. Answers 507 while the disk's reserve would be touched, 413 for what is too large."""
 
@@ -27,18 +36,33 @@ class BodyGuard:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.application(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        length = int(headers.get(b"content-length", b"0") or 0) if headers.get(b"content-length", b"0").isdigit() else 0
-        if length > settings.UPLOAD_MAX_MB * 1024 * 1024:
-            await _answer(send, 413, "Payload too large", TOO_LARGE)
-            return
+        seen = looked = 0
+
+        async def counted() -> dict[str, Any]:
+            nonlocal seen, looked
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen - looked > LOOK_EVERY:
+                looked = seen
+                _check(seen)
+            return message
+
         try:
-            if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-                check_space(2 * length)  # the server keeps the body once while it is taken apart
+            told = dict(scope["headers"]).get(b"content-length", b"")
+            _check(int(told) if told.isdigit() else 0)
+            await self.application(scope, counted, send)
+        except _Refused as refused:  # the body is read before anything is answered, so nothing was sent yet
+            await _answer(send, *refused.answer)
+
+
+def _check(length: int) -> None:
+    if length > settings.UPLOAD_MAX_MB * 1024 * 1024:
+        raise _Refused(413, "Payload too large", TOO_LARGE)
+    if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        try:
+            check_space(2 * length)  # the server keeps the body once while it is taken apart
         except NoSpace:
-            await _answer(send, 507, "Insufficient storage", NO_SPACE)
-            return
-        await self.application(scope, receive, send)
+            raise _Refused(507, "Insufficient storage", NO_SPACE) from None
 
 
 async def _answer(send: Send, status: int, title: str, detail: str) -> None:
