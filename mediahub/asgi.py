@@ -8,9 +8,12 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mediahub.settings")
-pages = get_asgi_application()
+_django = get_asgi_application()
 
-from apps.jobs import consumer  # noqa: E402  # needs Django to be set up
+from apps.ingest.guard import BodyGuard  # noqa: E402  # Django had to be set up first
+from apps.jobs import consumer  # noqa: E402
+
+pages = BodyGuard(_django)
 
 SOCKET_PATH = "/ws/"
 STOP_SECONDS = 5  # how long an upload may go on after the order to stop
