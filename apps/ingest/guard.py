@@ -1,7 +1,7 @@
 """Stands before Django: a body that cannot be kept is refused before a byte of it is written to the disk."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -9,8 +9,8 @@ from django.conf import settings
 from apps.ingest.uploads import NoSpace, check_space
 
 Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 NO_SPACE = "The disk is full. Nothing was lost and nothing was added; free some space, then send the file again."
@@ -38,7 +38,7 @@ class BodyGuard:
             return
         seen = looked = 0
 
-        async def counted() -> dict[str, Any]:
+        async def counted() -> Mapping[str, Any]:
             nonlocal seen, looked
             message = await receive()
             seen += len(message.get("body", b""))
