@@ -106,7 +106,9 @@ FILTERS = [
     OpenApiParameter("to", OpenApiTypes.DATE, description="The last day, itself included."),
     OpenApiParameter("kind", str, enum=Asset.Kind.values),
     OpenApiParameter("library", int, many=True),
-    OpenApiParameter("tag", str, many=True, description="family:name; all of them must be there."),
+    OpenApiParameter(
+        "tag", str, many=True, description="family:name, or family:* for any of it; all of them must be there."
+    ),
     OpenApiParameter("place", str, description="A town, region or country, in full."),
     OpenApiParameter("camera", str, description="A brand, a model or both, in full."),
     OpenApiParameter("duplicates", str, enum=["show", "hide"]),

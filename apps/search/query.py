@@ -30,7 +30,8 @@ class BadQuery(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Each field narrows the result; an empty one does not. `tags` are "family:name" and all of them must be there."""
+    """Each field narrows the result; an empty one does not. `tags` are "family:name" and all of them must be there;
+    "family:*" is any tag of the family."""
 
     text: str = ""
     taken_from: date | None = None

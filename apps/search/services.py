@@ -64,8 +64,8 @@ def matching(scope: Scope, query: Query) -> QuerySet[Asset]:
     if tsquery:
         documents = SearchDocument.objects.visible_to(scope).filter(Matches(tsquery))
         assets = assets.filter(pk__in=documents.values("asset"))
-    for tag_id in _tag_ids(query.tags):
-        assets = assets.filter(pk__in=AssetTag.objects.filter(tag=tag_id).values("asset"))
+    for tagged in _tagged(query.tags):
+        assets = assets.filter(pk__in=tagged.values("asset"))
     return hidden(assets) if query.duplicates == "hide" else assets
 
 
@@ -87,16 +87,22 @@ def _tsquery(query: Query) -> str | None:
     return " & ".join(parts)
 
 
-def _tag_ids(tags: Sequence[str]) -> list[int]:
-    """A tag that does not exist is on no asset: 0 is no tag's id."""
+def _tagged(tags: Sequence[str]) -> list[QuerySet[AssetTag]]:
+    """For each tag where it is. `family:*` is any tag of the family; a tag that does not exist is on no asset: 0 is no
+    tag's id."""
     if not tags:
         return []
-    names = [tuple(tag.split(":", 1)) for tag in tags]
+    names = [(family, name) for family, _colon, name in (tag.partition(":") for tag in tags)]
     wanted = Q()
     for family, name in names:
         wanted |= Q(family=family, name=name)
     known = {(family, name): pk for family, name, pk in Tag.objects.filter(wanted).values_list("family", "name", "id")}
-    return [known.get((family, name), 0) for family, name in names]
+    return [
+        AssetTag.objects.filter(tag__family=family)
+        if name == "*"
+        else AssetTag.objects.filter(tag=known.get((family, name), 0))
+        for family, name in names
+    ]
 
 
 # -- Pages ------------------------------------------------------------------------------------------------------------
