@@ -67,11 +67,17 @@ def cancel(scope: Scope, job_id: int) -> Job:
     """Asks a job to stop: one that waits ends at once, one that runs after its piece. Raises Job.DoesNotExist when it
     is not the asker's."""
     job = Job.objects.visible_to(scope).get(pk=job_id)
-    Job.objects.filter(pk=job.pk, state__in=OPEN).update(cancel_requested=True)
-    Job.objects.filter(pk=job.pk, state=Job.State.WAITING).update(state=Job.State.CANCELLED, finished_at=timezone.now())
+    stop(job.pk)
     job.refresh_from_db()
-    _tell(job)
     return job
+
+
+def stop(job_id: int) -> bool:
+    """Asks any job to stop, whoever started it; its starter is told. False when it had ended before."""
+    asked = Job.objects.filter(pk=job_id, state__in=OPEN).update(cancel_requested=True)
+    Job.objects.filter(pk=job_id, state=Job.State.WAITING).update(state=Job.State.CANCELLED, finished_at=timezone.now())
+    _tell(Job.objects.get(pk=job_id))
+    return bool(asked)
 
 
 # -- What a worker does -----------------------------------------------------------------------------------------------
