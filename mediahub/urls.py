@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("apps.search.api")),
     path("api/", include("apps.ingest.api")),
     path("api/", include("apps.web.assets")),
+    path("api/", include("apps.web.api")),
     path("", include("apps.library.urls")),
     path("", include("apps.web.urls")),
 ]

@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { bind, showKeys } from "./keys.js";
 import { socket } from "./socket.js";
+import "./suggest.js";
 import "./upload.js";
 
 const root = document.documentElement;

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.template.defaultfilters import filesizeformat
 
-from mediahub.status import Status, status
+from apps.web.status import Status, status
 
 
 class Command(BaseCommand):

@@ -9,11 +9,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Sum
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from apps.ingest.models import StepRun
+from apps.ingest.models import StepTally
 from apps.jobs.models import Job, Worker
 from apps.jobs.workers import SILENT_SECONDS
 
@@ -77,7 +77,11 @@ def status() -> Status:
             )
             for worker in Worker.objects.order_by("lane", "host", "process")
         ),
-        steps=dict(StepRun.objects.values_list("state").annotate(n=Count("id")).order_by("state")),
+        steps={
+            state: count
+            for state, count in StepTally.objects.values_list("state").annotate(n=Sum("difference")).order_by("state")
+            if count
+        },
         jobs=dict(Job.objects.values_list("state").annotate(n=Count("id")).order_by("state")),
         bells=dict(OrmQ.objects.values_list("key").annotate(n=Count("id")).order_by("key")),
         data=str(settings.DATA_DIR),
