@@ -37,6 +37,7 @@ def _dotted_paths() -> Iterator[tuple[str, str]]:
     yield from (("JOB_KINDS", path) for path in settings.JOB_KINDS.values())
     yield from (("SCHEDULES", path) for path in settings.SCHEDULES)
     yield from (("BOOT_TASKS", path) for path in settings.BOOT_TASKS)
+    yield "CLOSE_SOCKETS", settings.CLOSE_SOCKETS
 
 
 def _reason(path: str) -> str:

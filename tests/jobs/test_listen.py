@@ -76,6 +76,16 @@ def test_a_revoked_session_is_closed_at_once_and_the_others_stay(web: str, anna:
         assert read(kept) == JOB
 
 
+def test_who_signs_out_hears_nothing_more(web: str, anna: User) -> None:
+    anna.set_password("correct horse battery")
+    anna.save()
+    client = Client()
+    assert client.post("/account/login/", {"login": "anna", "password": "correct horse battery"}).status_code == 302
+    with open_socket(web, str(client.session.session_key)) as page:
+        client.post("/account/logout/")
+        assert code_at_the_end(page) == 4401
+
+
 def test_all_sockets_of_a_person_are_closed_at_once(web: str, anna: User, ben: User) -> None:
     with open_socket(web, session_of(anna)) as hers, open_socket(web, session_of(ben)) as his:
         close_sockets(user_id=anna.pk)
