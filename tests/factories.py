@@ -84,8 +84,8 @@ WORDS = Words()
 def picture(
     library: Library, words: Words | None = None, *, added_by: User | None = None, steps: str = "done"
 ) -> Asset:
-    """An asset as the pipeline leaves it: files, renditions, inspection, text, tags, hash, step runs, search document.
-    `steps` is the state of its steps."""
+    """An asset as the pipeline leaves it: files, renditions, inspection, text, tags, hash and step runs; it is
+    found after `indexing.refresh`. `steps` is the state of its steps."""
     number = next(NUMBERS)
     words = words or Words(*(f"{kind}{number}" for kind in vars(WORDS)))
     asset = Asset.objects.create(
@@ -146,34 +146,41 @@ def picture(
         for step in STEPS
     )
     Change.objects.create(asset=asset)
-    indexing.refresh()
     return asset
 
 
 @dataclass(frozen=True)
 class House:
-    """Alice owns a home and a library that Bob may look at; Charlie and the administrator have nothing to do with
-    either. What is Alice's alone has WORDS all over it."""
+    """Alice owns a home, a folder, and a library that Bob may look at and Dora may add to. Charlie and the
+    administrator have nothing to do with any of it. What is Alice's alone has WORDS all over it."""
 
     alice: User = field(default_factory=lambda: person("alice"))
     bob: User = field(default_factory=lambda: person("bob"))
+    dora: User = field(default_factory=lambda: person("dora"))
     charlie: User = field(default_factory=lambda: person("charlie"))
     admin: User = field(default_factory=lambda: person("admin", is_administrator=True))
 
     def __post_init__(self) -> None:
         home = home_of(self.alice)
+        for other in (self.bob, self.charlie, self.admin, self.dora):
+            home_of(other)
         canary, twin = picture(home, WORDS, added_by=self.alice), picture(home, WORDS, added_by=self.alice)
         DuplicatePair.objects.create(first=canary, second=twin, distance=4)
         failed = picture(home, WORDS, added_by=self.alice, steps="failed")
-        shared = shared_library(self.alice, "Umbrellaphant holidays", viewer=self.bob)
+        shared = shared_library(self.alice, "Holidays", viewer=self.bob, editor=self.dora)
+        folder = Library.objects.create(name="Folder", kind=Library.Kind.FOLDER, root="/zanzibarquokka")
+        Membership.objects.create(library=folder, user=self.alice, role=Membership.Role.OWNER)
         job = Job.objects.create(kind="scan", title="Zanzibarquokka", started_by=self.alice, target=str(home.pk))
         things = {"home": home, "canary": canary, "twin": twin, "failed": failed, "shared": shared, "job": job}
+        things["folder"] = folder
         things["seen_by_bob"] = picture(shared, added_by=self.alice)
+        indexing.refresh()
         for name, thing in things.items():
             object.__setattr__(self, name, thing)
 
     home: Library = field(init=False)
     shared: Library = field(init=False)
+    folder: Library = field(init=False)
     canary: Asset = field(init=False)
     twin: Asset = field(init=False)
     failed: Asset = field(init=False)

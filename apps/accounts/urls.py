@@ -4,6 +4,7 @@ from allauth.account.views import account_inactive, logout
 from allauth.headless.account.views import LoginView, SessionView
 from allauth.headless.constants import Client
 from django.urls import path
+from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import RedirectView
 
 from apps.accounts import views
@@ -11,7 +12,7 @@ from apps.accounts import views
 urlpatterns = [
     path("setup/<str:token>/", views.setup, name="setup"),
     path("join/<str:token>/", views.join, name="join"),
-    path("account/login/", views.SignIn.as_view(), name="account_login"),
+    path("account/login/", require_http_methods(["GET", "HEAD", "POST"])(views.SignIn.as_view()), name="account_login"),
     path("account/logout/", logout, name="account_logout"),
     path("account/closed/", account_inactive, name="account_inactive"),
     path("account/password/", views.change_password, name="account_change_password"),
@@ -21,5 +22,5 @@ urlpatterns = [
     # The administration has no doors of its own: they would know no rate limits and end no sessions.
     path("admin/login/", views.administration_door),
     path("admin/logout/", logout),
-    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
+    path("admin/password_change/", require_safe(RedirectView.as_view(pattern_name="account_change_password"))),
 ]
