@@ -12,6 +12,7 @@ from websockets.typing import Origin
 
 from apps.accounts.models import User
 from apps.jobs.progress import close_sockets, publish
+from tests.factories import PASSWORD
 from tests.jobs.test_carry import end_listeners
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -76,11 +77,9 @@ def test_a_revoked_session_is_closed_at_once_and_the_others_stay(web: str, anna:
         assert read(kept) == JOB
 
 
-def test_who_signs_out_hears_nothing_more(web: str, anna: User) -> None:
-    anna.set_password("correct horse battery")
-    anna.save()
+def test_who_signs_out_hears_nothing_more(web: str, admin: User, alice: User) -> None:
     client = Client()
-    assert client.post("/account/login/", {"login": "anna", "password": "correct horse battery"}).status_code == 302
+    assert client.post("/account/login/", {"login": "alice", "password": PASSWORD}).status_code == 302
     with open_socket(web, str(client.session.session_key)) as page:
         client.post("/account/logout/")
         assert code_at_the_end(page) == 4401
