@@ -361,6 +361,10 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "apps.jobs.logs.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {
+        "handlers": ["stderr"],
+        # A command at a terminal speaks for itself; the processes of the house write down every step.
+        "level": env.text("LOG_LEVEL", "INFO" if env.text("MEDIAHUB_PROCESS") else "WARNING"),
+    },
     "loggers": {"django-q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
 }

@@ -288,17 +288,20 @@ class _Work:
 def make_ready(asset_ids: Sequence[int], done: str) -> None:
     """Lets those steps begin that only waited for this one. Rings for the lanes that have something to do now."""
     for step in STEPS:
-        if done not in step.needs:
-            continue
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE ingest_steprun d SET ready = true WHERE asset_id = ANY(%s) AND step = %s AND NOT ready"
-                " AND NOT EXISTS (SELECT 1 FROM ingest_steprun n WHERE n.asset_id = d.asset_id"
-                " AND n.step = ANY(%s) AND n.state <> 'done')",
-                [list(asset_ids), step.name, list(step.needs)],
-            )
-            if cursor.rowcount and step.lane != BY_NAME[done].lane:
-                ring(step.lane)
+        if done in step.needs and set_ready(asset_ids, step) and step.lane != BY_NAME[done].lane:
+            ring(step.lane)
+
+
+def set_ready(asset_ids: Sequence[int], step: Step) -> int:
+    """Marks the rows of a step that have all they need. Returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ingest_steprun d SET ready = true WHERE asset_id = ANY(%s) AND step = %s AND NOT ready"
+            " AND NOT EXISTS (SELECT 1 FROM ingest_steprun n WHERE n.asset_id = d.asset_id"
+            " AND n.step = ANY(%s) AND n.state <> 'done')",
+            [list(asset_ids), step.name, list(step.needs)],
+        )
+        return int(cursor.rowcount)
 
 
 def skip_dependents(row: StepRun) -> None:

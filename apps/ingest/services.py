@@ -10,6 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -17,7 +18,7 @@ from apps.accounts.models import User
 from apps.accounts.scope import Scope
 from apps.ingest import counts
 from apps.ingest.models import StepRun
-from apps.ingest.pipeline import ALONE_LIMIT, in_order, skip_dependents
+from apps.ingest.pipeline import ALONE_LIMIT, in_order, set_ready, skip_dependents
 from apps.ingest.steps import BY_NAME, STEPS, dependents_of
 from apps.ingest.uploads import Incoming
 from apps.jobs import faults
@@ -160,62 +161,72 @@ def plan(assets: list[Asset], *, urgent: bool) -> None:
 def retry(scope: Scope, asset_ids: list[int], step: str | None = None) -> int:
     """Does a step of these assets again, or whatever of them did not end well; what depends on it waits again too.
     Returns the number of assets; those the asker may not change are passed over."""
-    assets = list(Asset.objects.editable_by(scope).filter(pk__in=asset_ids))
-    for asset in assets:
-        with transaction.atomic():
-            if step is not None:
-                begin_again(asset, [step])
-            else:
-                begin_again(asset, _not_well(asset.pk))
-    counts.note({asset.library_id for asset in assets}, [asset.pk for asset in assets])
+    mine = dict(Asset.objects.editable_by(scope).filter(pk__in=asset_ids).values_list("pk", "library_id"))
+    if step is not None:
+        begin_again(list(mine), [step])
+    else:
+        for name, ids in _not_well(StepRun.objects.filter(asset__in=list(mine))).items():
+            begin_again(ids, [name])
+    counts.note(set(mine.values()), list(mine))
     counts.tell(last=True)
-    return len(assets)
+    return len(mine)
 
 
 def retry_all(scope: Scope) -> int:
     """Tries everything again that did not end well and that the asker may change. Returns the number of assets."""
-    ids = (
-        StepRun.objects.editable_by(scope)
-        .filter(state__in=counts.FAILED)
-        .order_by("asset_id")
-        .values_list("asset_id", flat=True)
-        .distinct()
-    )
-    return retry(scope, list(ids))
+    rows = StepRun.objects.editable_by(scope)
+    troubled: set[int] = set()
+    for name, ids in _not_well(rows).items():
+        begin_again(ids, [name])
+        troubled.update(ids)
+    counts.note(scope.editable, troubled)
+    counts.tell(last=True)
+    return len(troubled)
 
 
-def _not_well(asset_id: int) -> list[str]:
-    rows = StepRun.objects.filter(asset_id=asset_id, state__in=counts.FAILED)
-    return list(rows.values_list("step", flat=True))
+def _not_well(rows: QuerySet[StepRun]) -> dict[str, list[int]]:
+    """The assets of which each step did not end well, in the order of the steps."""
+    found: dict[str, list[int]] = {step.name: [] for step in STEPS}
+    for name, asset_id in rows.filter(state__in=counts.FAILED, step__in=BY_NAME).values_list("step", "asset_id"):
+        found[name].append(asset_id)
+    return {name: ids for name, ids in found.items() if ids}
 
 
-def begin_again(asset: Asset, names: list[str]) -> None:
-    """Marks steps and all that depends on them as waiting, for the asset's current revision."""
+@transaction.atomic
+def begin_again(asset_ids: list[int], names: list[str]) -> None:
+    """Marks steps and all that depends on them as waiting, for the current revision of each asset."""
     again = set(names)
     for name in names:
         again.update(step.name for step in dependents_of(name))
-    rows = {row.step: row for row in StepRun.objects.select_for_update().filter(asset=asset).order_by("id")}
+    rows = StepRun.objects.filter(asset__in=asset_ids, step__in=again)
+    ids = list(rows.select_for_update().order_by("id").values_list("id", flat=True))  # as workers lock them: in order
     for name in again:
-        row = rows.get(name)
-        if row is None:
-            continue
-        needs = BY_NAME[name].needs
-        row.state, row.urgent = StepRun.State.WAITING, True
-        row.ready = all(need not in again and need in rows and rows[need].state == StepRun.State.DONE for need in needs)
-        row.revision, row.version = asset.revision, BY_NAME[name].version
-        row.attempts = row.attempts_alone = 0
-        row.lease = row.lease_until = row.started_at = row.finished_at = row.duration_ms = None
-        row.failure = row.error = ""
-        row.save()
-    for lane in {BY_NAME[name].lane for name in again}:
-        ring(lane)
+        StepRun.objects.filter(pk__in=ids, step=name).update(
+            state=StepRun.State.WAITING,
+            ready=False,
+            urgent=True,
+            revision=Subquery(Asset.objects.filter(pk=OuterRef("asset_id")).values("revision")),
+            version=BY_NAME[name].version,
+            attempts=0,
+            attempts_alone=0,
+            lease=None,
+            lease_until=None,
+            started_at=None,
+            finished_at=None,
+            duration_ms=None,
+            failure="",
+            error="",
+        )
+    for step in STEPS:
+        if step.name in again and set_ready(asset_ids, step):
+            ring(step.lane)
 
 
 def new_revision(asset: Asset) -> None:
     """The content of an asset changed: everything about it is stale."""
     asset.revision += 1
     asset.save(update_fields=["revision"])
-    begin_again(asset, [step.name for step in STEPS])
+    begin_again([asset.pk], [step.name for step in STEPS])
 
 
 # -- What is said about it --------------------------------------------------------------------------------------------
@@ -327,9 +338,7 @@ def renew_versions() -> None:
     """A step's higher version makes its older results stale; a step that is new gets its rows."""
     for step in STEPS:
         old = StepRun.objects.filter(step=step.name, version__lt=step.version).exclude(state=StepRun.State.WAITING)
-        for asset in Asset.objects.filter(pk__in=old.values("asset_id")).iterator():
-            with transaction.atomic():
-                begin_again(asset, [step.name])
+        begin_again(list(old.values_list("asset_id", flat=True)), [step.name])
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO ingest_steprun (asset_id, library_id, step, lane, state, ready, urgent, version, model,"
