@@ -46,7 +46,7 @@ def test_the_example_names_every_variable_with_its_default(tmp_path: Path) -> No
     read = set(re.findall(r"env\.\w+\(\s*\"([A-Z_]+)\"", (ROOT / "mediahub" / "settings.py").read_text())) - OUR_OWN
     assert example.keys() == read
     inherited = {name: value for name, value in os.environ.items() if name not in read}
-    always = {"SECRET_KEY": "the same", "PYTHONHASHSEED": "0"}
+    always = {"SECRET_KEY": "the same", "PYTHONHASHSEED": "0", "MEDIAHUB_PROCESS": "web"}
     bare = inherited | always | {"MEDIAHUB_DATA": str(tmp_path)}
     written = {name: value.replace("./data", str(tmp_path)) for name, value in example.items()}
     assert settings_with(bare) == settings_with(inherited | written | always)
