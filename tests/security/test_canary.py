@@ -4,19 +4,20 @@ pictures that have them."""
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from apps.accounts.models import User
+from apps.accounts.permissions import ANYONE
 from apps.ingest import counts
 from apps.jobs.progress import session_group, user_group
 from apps.library.models import Inspection
 from apps.search import indexing
 from tests.factories import WORDS, House, picture, shared_library, signed_in
-from tests.security.policy import ANYONE, BYTES, PAGE, ROWS, Row
+from tests.security.policy import BYTES, PAGE, ROWS, Row
 from tests.security.test_matrix import Call, canary_words
 
 QUESTIONS = [
-    "",
     *(f"q={word}" for word in WORDS),
     *(f"q={word[:3]}" for word in WORDS),
     f"tag=scene:{WORDS.tag}",
@@ -30,11 +31,13 @@ ASKED = [row for row in ROWS if row.method == "GET" and not row.path and row.who
 
 
 def answers(client: Client, ids: dict[str, int], row: Row) -> list[tuple[str, Any]]:
-    places = [f"/{row.route}?{question.format(**ids)}".rstrip("?") for question in QUESTIONS]
+    """Routes that take a query are asked every question, the others what they are for."""
+    questions = QUESTIONS if row.query else [""]
+    places = [f"/{row.route}?{question.format(**ids)}" for question in questions]
     return [(place, client.get(place)) for place in places]
 
 
-@pytest.mark.parametrize("who", ["bob", "charlie", "administrator"])
+@pytest.mark.parametrize("who", ["bob", "charlie"])
 def test_nobody_finds_the_words_of_anothers_picture_anywhere(
     house: House, actors: dict[str, Client], ids: dict[str, int], who: str, subtests: pytest.Subtests
 ) -> None:
@@ -62,6 +65,7 @@ def test_anothers_pictures_change_no_number_that_one_sees(house: House, ids: dic
     client, rows = signed_in(house.charlie), [row for row in ASKED if row.who != PAGE and row.route != "api/status/"]
 
     def everything() -> dict[str, bytes]:
+        cache.clear()
         return {place: answer.content for row in rows for place, answer in answers(client, ids, row)}
 
     before = everything()
