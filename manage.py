@@ -2,6 +2,7 @@
 import os
 import sys
 from contextlib import nullcontext
+from io import StringIO
 
 # What needs no database, or must not wait for one.
 WITHOUT_DATABASE = {
@@ -24,9 +25,23 @@ def main() -> None:
             if needs_database and settings.EMBEDDED_DATABASE
             else nullcontext()
         ):
+            if needs_database and sys.argv[1] not in ("migrate", "prepare", "test"):
+                prepare_a_new_one()
             execute_from_command_line(sys.argv)
     except local.StartError as error:
         sys.exit(str(error))
+
+
+def prepare_a_new_one() -> None:
+    """A person may be made before the house was ever started: an empty database gets its tables first."""
+    import django
+    from django.core.management import call_command
+    from django.db import connection
+
+    django.setup()
+    if not connection.introspection.table_names():
+        call_command("prepare", stdout=StringIO())
+    connection.close()
 
 
 if __name__ == "__main__":
