@@ -14,6 +14,7 @@ class Value:
     shown: str  # the amount in words
     params: str = ""  # the search behind it; empty: it leads nowhere
     short: str = ""  # the label where there is little room
+    is_major: bool = True  # named also where there is no room for all
     group: str = ""  # what stands below the axis once for neighbours, such as the year of months
 
 
@@ -37,7 +38,7 @@ class Column:
     width: str
     height: str
     middle: str
-    group: str  # the value's group, on the first column of it only
+    group: str  # the value's group, on the first column of it, where there is room for a name
 
 
 def bars(values: Sequence[Value]) -> list[Bar]:
@@ -51,8 +52,9 @@ def columns(values: Sequence[Value], *, fill: float = 0.72) -> list[Column]:
     largest = max((value.amount for value in values), default=0)
     slot = 100 / len(values) if values else 0
     drawn = []
-    before = ""
     for place, value in enumerate(values):
+        begins = place == 0 or values[place - 1].group != value.group
+        has_room = [other.group for other in values[place : place + 3]] == [value.group] * 3
         height = _share(value.amount, largest)
         drawn.append(
             Column(
@@ -64,10 +66,9 @@ def columns(values: Sequence[Value], *, fill: float = 0.72) -> list[Column]:
                 width=_percent(slot * fill),
                 height=_percent(height),
                 middle=_percent((place + 0.5) * slot),
-                group=value.group if value.group != before else "",
+                group=value.group if begins and has_room else "",
             )
         )
-        before = value.group
     return drawn
 
 

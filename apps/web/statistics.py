@@ -103,7 +103,7 @@ def _months(figures: Sequence[MonthFigure]) -> list[Value]:
         first = date(*place, 1)
         params = figure.params if figure else ""
         short, group = say_date(first, "M"), str(first.year)
-        values.append(Value(say_date(first, "F Y"), count, intcomma(count), params, short, group))
+        values.append(Value(say_date(first, "F Y"), count, intcomma(count), params, short, is_major=False, group=group))
         place = _months_before(place, -1)
     return values
 
@@ -124,5 +124,5 @@ def _years(figures: Sequence[MonthFigure]) -> list[Value]:
     for year in range(min(counts), max(counts) + 1):
         count = counts.get(year, 0)
         params = services.params_between(year, 1, 12) if count else ""
-        values.append(Value(str(year), count, intcomma(count), params, short=str(year)))
+        values.append(Value(str(year), count, intcomma(count), params, short=str(year), is_major=year % 5 == 0))
     return values

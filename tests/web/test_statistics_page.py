@@ -87,7 +87,7 @@ def test_years_and_months_are_drawn_without_gaps(alice: User) -> None:
 
     assert "January 2022: 1" in page
     assert "February 2024: 2" in page
-    assert page.count('class="month"') == 36 + 3  # the months up to the newest one, and the years
+    assert page.count('<text class="label') == 36 + 3  # the months up to the newest one, and the years
 
 
 @pytest.mark.usefixtures("collection")
