@@ -111,6 +111,11 @@ class StepLine:
     def is_trouble(self) -> bool:
         return self.run.state in (StepRun.State.FAILED, StepRun.State.QUARANTINED)
 
+    @property
+    def may_run_again(self) -> bool:
+        """What was skipped waits for the step that it needs."""
+        return self.is_trouble or self.run.state == StepRun.State.DONE
+
 
 @require_safe
 @login_required
@@ -175,7 +180,8 @@ def _offset(minutes: int | None) -> str:
 @login_required
 def settings(request: HttpRequest) -> HttpResponse:
     """The frame of the settings; what stands in it is read and changed through the API."""
-    return render(request, "web/settings.html", {"actions": ACTIONS.items()})
+    context = {"actions": ACTIONS.items(), "libraries": scope_of(request).readable}
+    return render(request, "web/settings.html", context)
 
 
 # The words that scripts show, in the language of the page (its address names the language, so it may be kept).

@@ -12,6 +12,7 @@ const root = document.documentElement;
 /** Says something to everybody, also to those who do not look. */
 export function say(text, seconds = 6) {
   const toasts = document.getElementById("toasts");
+  (document.querySelector("dialog[open]") || document.body).append(toasts); // over an open dialog, not under it
   const toast = document.createElement("p");
   toast.textContent = text;
   toasts.append(toast);

@@ -169,6 +169,7 @@ function tileNode(item) {
   const [id, revision, , , hash, called] = item;
   const tile = spare.pop() || document.createElement("a");
   tile.className = "tile";
+  tile.removeAttribute("aria-label");
   tile.tabIndex = id === current ? 0 : -1;
   tile.dataset.id = id;
   tile.href = data.addresses.photo.replace("/0/", `/${id}/`) + (data.params && `?${data.params}`);
@@ -185,7 +186,10 @@ function tileNode(item) {
   image.decoding = "async";
   image.draggable = false;
   image.addEventListener("load", () => canvas?.remove(), { once: true });
-  image.addEventListener("error", () => image.remove(), { once: true });
+  image.addEventListener("error", () => {
+    image.remove();
+    tile.setAttribute("aria-label", called);
+  }, { once: true });
   image.src = data.addresses.media.replace("/0/0/", `/${id}/${revision}/`);
   if (image.complete || !canvas) tile.replaceChildren(image);
   else tile.replaceChildren(canvas, image);
@@ -406,8 +410,7 @@ function showMonth(top) {
 
 function moveScrubber(top) {
   const share = Math.min(1, Math.max(0, scrollY / scrollRoom()));
-  thumb.style.top = `${share * 100}%`;
-  bubble.style.top = `${share * 100}%`;
+  thumb.style.transform = bubble.style.transform = `translateY(${share * scrubber.clientHeight}px)`;
   const at = Math.max(0, sections.findLastIndex((section) => section.top <= top + barHeight() + 8));
   scrubber.setAttribute("aria-valuenow", String(at));
   scrubber.setAttribute("aria-valuetext", sections[at]?.label || "");

@@ -15,7 +15,10 @@ export function mount(grid) {
     const image = tile.querySelector("img");
     if (canvas && image && !image.complete) tile.prepend(canvas);
     image?.addEventListener("load", () => canvas?.remove(), { once: true });
-    image?.addEventListener("error", () => image.remove(), { once: true });
+    image?.addEventListener("error", () => {
+      image.remove();
+      tile.setAttribute("aria-label", image.alt);
+    }, { once: true });
   });
   let before = 0;
   const place = () => {

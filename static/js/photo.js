@@ -155,6 +155,7 @@ function words(canvas, size) {
     span.style.transform =
       `translate(${x0}px, ${y0}px) rotate(${Math.atan2(y1 - y0, x1 - x0)}rad) scaleX(${width / natural})`;
   });
+  canvas.querySelector(".words")?.classList.add("fitted");
 }
 
 // -- Walking: the next page takes the place of this one; "back" still leads to the list -----------------------------------
@@ -261,12 +262,12 @@ function tabs() {
     });
     if (focus) tab.focus();
   };
-  const named = all.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash);
+  const named = all.find((tab) => `#${tab.getAttribute("aria-controls").slice("panel-".length)}` === location.hash);
   choose(named || all[0]);
   all.forEach((tab, index) => {
     tab.addEventListener("click", () => {
       choose(tab);
-      history.replaceState(null, "", index ? `#${tab.getAttribute("aria-controls")}` : location.pathname + location.search);
+      history.replaceState(null, "", index ? `#${tab.getAttribute("aria-controls").slice("panel-".length)}` : location.pathname + location.search);
     });
     tab.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -337,7 +338,7 @@ async function reload() {
     start();
     return;
   }
-  at("processing").replaceChildren(...next.querySelector("#processing").childNodes);
+  at("panel-processing").replaceChildren(...next.querySelector("#panel-processing").childNodes);
 }
 
 let soon = 0;

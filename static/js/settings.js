@@ -288,7 +288,7 @@ async function system() {
     if (status.database) lines.push(fact(gettext("Database"), `${status.database}, ${bytes(status.database_bytes)}`));
     const workers = status.workers || [];
     lines.push(fact(gettext("Workers"), ...(workers.length
-      ? spaced(workers.map((worker) => pill(`${worker.lane} · ${worker.host || ""}`, worker.is_alive)))
+      ? spaced(workers.map((worker) => pill(worker.is_alive ? worker.lane : fill(gettext("%(lane)s, silent"), worker), worker.is_alive)))
       : [pill(gettext("none is running: pictures wait"), false)])));
     const sandbox = workers.find((worker) => Object.keys(worker.sandbox || {}).length)?.sandbox;
     if (sandbox) {
