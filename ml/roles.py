@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from .results import PageText
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", contravariant=True)
 Options = TypeVar("Options")
-Result = TypeVar("Result")
+Result = TypeVar("Result", covariant=True)
 
 #: RGB, height x width x 3, upright.
 Picture: TypeAlias = npt.NDArray[np.uint8]

@@ -1,14 +1,16 @@
 """The one owner of models in a process: what is loaded, where, and what it takes."""
 
+import ctypes
 import importlib
 import inspect
 import logging
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
 from types import TracebackType
-from typing import Any, NotRequired, Self, TypeAlias, TypedDict, TypeVar
+from typing import Any, Literal, NotRequired, Self, TypeAlias, TypedDict, TypeVar
 
 from . import registry
 from .backend import Backend, BadItem, NotInstalled
@@ -27,9 +29,11 @@ AnyBackend: TypeAlias = Backend[Any, Any, Any, Any, Any]
 
 
 class BackendSetting(TypedDict):
+    """BACKEND is a key of `ml.registry`, OPTIONS go to its constructor. "auto": the best device there is."""
+
     BACKEND: str
     OPTIONS: NotRequired[Mapping[str, Any]]
-    DEVICE: NotRequired[Device]
+    DEVICE: NotRequired[Device | Literal["auto"]]
 
 
 class SettingsError(ValueError):
@@ -108,6 +112,7 @@ class Runtime:
         for slot in self._slots.values() if role is None else [self._slot(role)]:
             with slot.lock:
                 slot.unload()
+        _return_memory()
 
     def close(self) -> None:
         """Free everything for good: a later `map` raises RuntimeError."""
@@ -213,6 +218,13 @@ class _Slot:
             candidate.unload()
 
 
+def _return_memory() -> None:
+    """Without it glibc keeps what a model has freed: 166 of the reader's 175 MB were measured to stay."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
 def _results(backend: AnyBackend, items: list[Any], options: Any) -> list[Any]:
     """Work on all together; when that fails, on each alone, so that only the guilty one is a Failure."""
     try:
@@ -264,11 +276,11 @@ def _candidate(role: str, known: dict[str, registry.Row], setting: BackendSettin
         raise SettingsError(
             f'There is no backend "{setting["BACKEND"]}" for "{role}". Known backends: {_names(known)}.'
         )
-    device = setting.get("DEVICE")
-    if device is not None and device not in DEVICES:
-        raise SettingsError(f'There is no device "{device}". Known devices: {_names(DEVICES)}.')
+    device = setting.get("DEVICE", "auto")
+    if device not in ("auto", *DEVICES):
+        raise SettingsError(f'There is no device "{device}". Known devices: auto, {_names(DEVICES)}.')
     row = known[setting["BACKEND"]]
-    return _Candidate(row, _backend(row, setting.get("OPTIONS", {})), device)
+    return _Candidate(row, _backend(row, setting.get("OPTIONS", {})), None if device == "auto" else device)
 
 
 def _backend(row: registry.Row, options: Mapping[str, Any]) -> AnyBackend:
@@ -277,10 +289,19 @@ def _backend(row: registry.Row, options: Mapping[str, Any]) -> AnyBackend:
     known = inspect.signature(kind).parameters
     if unknown := set(options) - set(known):
         raise SettingsError(f'"{row.key}" has no option {_names(unknown)}. Known options: {_names(known)}.')
-    try:
-        return kind(**options)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f'The options of "{row.key}" cannot be used: {error}') from error
+    for name, value in options.items():
+        if not _fits(value, known[name].default):
+            wanted = type(known[name].default).__name__
+            raise SettingsError(f'The option {name} of "{row.key}" must be of type {wanted}, not {value!r}.')
+    backend = kind(**options)
+    if backend.batch_size < 1:
+        raise SettingsError(f'The option batch_size of "{row.key}" must be at least 1.')
+    return backend
+
+
+def _fits(value: object, default: object) -> bool:
+    """Of the default's type; a whole number may stand for a fraction, but a truth value for no number."""
+    return type(value) is type(default) or (type(default) is float and type(value) is int)
 
 
 def _names(names: Iterable[str]) -> str:
