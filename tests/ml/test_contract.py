@@ -1,0 +1,168 @@
+"""What every backend promises, whatever it computes. A new row of the registry is tested here by being there."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ml import OCR, BackendSetting, Failure, PageText, Role, Runtime, SettingsError
+from ml.registry import BACKENDS, Row
+from tests.ml.pages import page
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Three items with three different results, one that no backend can work on, and when two results are equal."""
+
+    role: Role[Any, Any, Any]
+    good: list[Any]
+    bad: Any
+    same: Callable[[Any, Any], bool]
+
+
+def same_page(one: PageText, other: PageText) -> bool:
+    scores = [line.score for line in one.lines], [line.score for line in other.lines]
+    return one.text == other.text and np.allclose(scores[0], scores[1], atol=0.01)
+
+
+PAGES = [page("Morning"), page("Noon at 12", paper="khaki"), page("Evening", paper="skyblue")]
+EXAMPLES = {"ocr": Examples(OCR, PAGES, bad=np.zeros((8, 8), np.float64), same=same_page)}
+
+
+@pytest.fixture(scope="module", params=BACKENDS, ids=lambda row: f"{row.role}-{row.key}")
+def row(request: pytest.FixtureRequest) -> Row:
+    row: Row = request.param
+    return row
+
+
+@pytest.fixture(scope="module")
+def examples(row: Row) -> Examples:
+    return EXAMPLES[row.role]
+
+
+@pytest.fixture(scope="module")
+def runtime(row: Row) -> Iterator[Runtime]:
+    with Runtime({row.role: setting(row)}) as runtime:
+        (status,) = runtime.status()
+        if not status.installed:
+            pytest.skip(str(status.last_error))
+        yield runtime
+
+
+def setting(row: Row, **options: Any) -> BackendSetting:
+    return {"BACKEND": row.key, "OPTIONS": options}
+
+
+def test_results_come_in_order_and_name_their_model(runtime: Runtime, examples: Examples) -> None:
+    forwards: list[Any] = list(runtime.map(examples.role, examples.good))
+    backwards: list[Any] = list(runtime.map(examples.role, examples.good[::-1]))
+    assert all(isinstance(result, examples.role.result) for result in forwards)
+    assert all(examples.same(one, other) for one, other in zip(forwards, backwards[::-1], strict=True))
+    assert not examples.same(forwards[0], forwards[1])
+    assert {str(result.model) for result in forwards} == {runtime.model(examples.role)}
+
+
+def test_a_batch_gives_what_each_item_gives_alone(runtime: Runtime, examples: Examples) -> None:
+    together = list(runtime.map(examples.role, examples.good))
+    alone = [next(runtime.map(examples.role, [item])) for item in examples.good]
+    assert all(examples.same(one, other) for one, other in zip(together, alone, strict=True))
+
+
+def test_a_bad_item_is_a_failure_and_its_neighbours_are_done(runtime: Runtime, examples: Examples) -> None:
+    first, bad, last = runtime.map(examples.role, [examples.good[0], examples.bad, examples.good[1]])
+    assert isinstance(bad, Failure)
+    assert (bad.kind, bad.retryable) == ("bad_item", False)
+    assert not isinstance(first, Failure)
+    assert not isinstance(last, Failure)
+
+
+def test_nothing_gives_nothing(runtime: Runtime, examples: Examples) -> None:
+    assert list(runtime.map(examples.role, [])) == []
+
+
+def test_items_are_read_a_batch_at_a_time_and_no_further(runtime: Runtime, examples: Examples) -> None:
+    read: list[int] = []
+
+    def endless() -> Iterator[Any]:
+        while True:
+            read.append(1)
+            yield examples.good[0]
+
+    results = runtime.map(examples.role, endless())
+    assert not read
+    next(results)
+    batch = len(read)
+    assert 0 < batch <= 64
+    results.close()  # type: ignore[attr-defined]
+    assert len(read) == batch
+
+
+def test_unloading_frees_and_the_next_use_loads_again(runtime: Runtime, examples: Examples) -> None:
+    before = next(runtime.map(examples.role, examples.good))
+    (loaded,) = runtime.status()
+    assert loaded.loaded
+    assert loaded.device
+    assert 0 < loaded.memory_mb == runtime.memory_mb
+    runtime.unload(examples.role)
+    (unloaded,) = runtime.status()
+    assert (unloaded.loaded, unloaded.device, runtime.memory_mb) == (False, None, 0)
+    assert next(runtime.map(examples.role, examples.good)) == before
+
+
+def test_the_model_is_known_without_loading(row: Row, examples: Examples) -> None:
+    with Runtime({row.role: setting(row)}) as runtime:
+        assert runtime.model(examples.role)
+        assert not runtime.status()[0].loaded
+
+
+def test_an_unknown_option_is_refused_by_naming_the_known_ones(row: Row) -> None:
+    with pytest.raises(SettingsError, match=r"no option colour\. Known options: .*batch_size"):
+        Runtime({row.role: setting(row, colour="red")})
+
+
+def test_an_option_of_another_type_is_refused(row: Row) -> None:
+    with pytest.raises(SettingsError, match=r"batch_size .* must be of type int, not '4'"):
+        Runtime({row.role: setting(row, batch_size="4")})
+
+
+def test_licences_and_proof_are_stated(row: Row) -> None:
+    assert all((row.code_licence, row.weights_licence, row.source, row.proof))
+
+
+WITHOUT_PACKAGES = """
+import json, sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in BLOCKED:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Blocker())
+import numpy as np
+from ml import OCR, Runtime
+from ml.registry import BACKENDS
+
+row = next(row for row in BACKENDS if (row.role, row.key) == ROW)
+runtime = Runtime({row.role: {"BACKEND": row.key}})
+(status,) = runtime.status()
+role = {"ocr": OCR}[row.role]
+failures = [vars(failure) for failure in runtime.map(role, [np.zeros((8, 8, 3), np.uint8)] * 2)]
+print(json.dumps([status.installed, status.loaded, status.last_error, runtime.model(role), failures]))
+"""
+
+
+def test_a_missing_package_is_a_state_that_names_the_extra(row: Row) -> None:
+    if not row.packages:
+        pytest.skip("It needs no optional package.")
+    code = f"BLOCKED = {row.packages!r}\nROW = {(row.role, row.key)!r}\n{WITHOUT_PACKAGES}"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    installed, loaded, last_error, model, failures = json.loads(answer.stdout)
+    assert (installed, loaded, model) == (False, False, None)
+    assert f"mediahub[{','.join(row.extras)}]" in last_error
+    assert [(failure["kind"], failure["retryable"]) for failure in failures] == [("not_installed", True)] * 2
+    assert {failure["message"] for failure in failures} == {last_error}
