@@ -1,7 +1,9 @@
+from io import StringIO
 from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.core.management import call_command
 from django.test import Client
 
 from apps.accounts import services
@@ -124,3 +126,14 @@ def test_a_changed_address_opens_nothing_any_more(alice: User) -> None:
     services.change_profile(alice, email="new@example.org")
     assert "Location" not in Client().post("/account/login/", {"login": "alice@example.org", "password": PASSWORD})
     assert Client().post("/account/login/", {"login": "new@example.org", "password": PASSWORD})["Location"] == "/"
+
+
+def test_a_password_given_at_the_machine_ends_every_session(
+    alice: User, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hers = browser(alice)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "another-long-password")
+    call_command("changepassword", "alice", stdout=StringIO())
+    assert hers.get("/api/account/").status_code == 401
+    assert not UserSession.objects.filter(user=alice).exists()
+    assert user_group(alice.pk) in told
