@@ -61,7 +61,7 @@ class JobAdmin(JobModelAdmin):
 
 @admin.register(Worker)
 class WorkerAdmin(WorkerModelAdmin):
-    list_display = ["lane", "host", "process", "is_alive", "seen_at", "started_at", "sandbox_layers", "models_known"]
+    list_display = ["lane", "host", "process", "is_alive", "seen_at", "sandbox_layers", "models_known"]
     list_filter = ["lane", "host"]
     ordering = ["lane", "host", "process"]
     fields = readonly_fields = (
@@ -74,27 +74,20 @@ class WorkerAdmin(WorkerModelAdmin):
 
     @admin.display(description=_("sandbox"))
     def sandbox_layers(self, worker: Worker) -> str:
-        return _in_words(worker.sandbox)
+        """How many layers hold, and which do not; the page of the worker names them all."""
+        layers = {name: holds for name, holds in worker.sandbox.items() if isinstance(holds, bool)}
+        if not layers:
+            return "-"
+        words = _("%(holding)d of %(all)d layers hold") % {"holding": sum(layers.values()), "all": len(layers)}
+        missing = ", ".join(name for name, holds in layers.items() if not holds)
+        return f"{words}; {_('without')} {missing}" if missing else words
 
     @admin.display(description=_("models"))
     def models_known(self, worker: Worker) -> str:
-        return _in_words(worker.models_state)
+        return ", ".join(f"{role}: {state}" for role, state in worker.models_state.items()) or "-"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Worker | None = None) -> bool:
         return False
-
-
-def _in_words(facts: object) -> str:
-    """What a worker reported, in one line: `landlock, no network; without seccomp`."""
-    if not isinstance(facts, dict) or not facts:
-        return "-"
-    holds = [str(name) for name, value in facts.items() if value is True]
-    lacks = [str(name) for name, value in facts.items() if value is False]
-    others = [f"{name}: {value}" for name, value in facts.items() if not isinstance(value, bool | dict | list)]
-    parts = [", ".join([*holds, *others])]
-    if lacks:
-        parts.append(str(_("without")) + " " + ", ".join(lacks))
-    return "; ".join(part for part in parts if part) or "-"

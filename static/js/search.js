@@ -28,6 +28,8 @@ async function show(params, { push = true } = {}) {
     replace(await answer.text());
     if (push) history.pushState(null, "", address);
     box.value = params.get("q") || "";
+    // Said from a place that stays: what is replaced is not read out.
+    document.getElementById("said").textContent = place.querySelector("#found-title, [role=alert]")?.textContent || "";
     const words = params.get("q") || gettext("Search");
     document.title = `${words} · MediaHub`;
   } catch (error) {

@@ -95,7 +95,7 @@ def test_jobs_are_cancelled_from_their_list(house: House) -> None:
 def test_workers_say_whether_they_live_and_what_holds(house: House) -> None:
     shown = signed_in(house.admin).get(reverse("admin:jobs_worker_changelist")).content.decode()
 
-    assert "landlock; without network" in shown
+    assert "1 of 2 layers hold; without network" in shown
     assert "ocr: loaded" in shown
     assert shown.count("icon-yes") == 1
     assert shown.count("icon-no") == 1
