@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from django.db.models import Exists, OuterRef
 
 from apps.ingest import counts
 from apps.ingest.models import StepRun
@@ -302,6 +303,14 @@ def set_ready(asset_ids: Sequence[int], step: Step) -> int:
             [list(asset_ids), step.name, list(step.needs)],
         )
         return int(cursor.rowcount)
+
+
+def skip_hopeless(asset_ids: Sequence[int], step: Step) -> None:
+    """Marks the waiting rows of a step whose needs did not end well: they would wait for ever."""
+    hopeless = [StepRun.State.FAILED, StepRun.State.QUARANTINED, StepRun.State.SKIPPED]
+    needs = StepRun.objects.filter(asset=OuterRef("asset"), step__in=step.needs, state__in=hopeless)
+    rows = StepRun.objects.filter(Exists(needs), asset__in=asset_ids, step=step.name, state=StepRun.State.WAITING)
+    rows.update(state=StepRun.State.SKIPPED, ready=False)
 
 
 def skip_dependents(row: StepRun) -> None:

@@ -18,7 +18,7 @@ from apps.accounts.models import User
 from apps.accounts.scope import Scope
 from apps.ingest import counts
 from apps.ingest.models import StepRun
-from apps.ingest.pipeline import ALONE_LIMIT, in_order, set_ready, skip_dependents
+from apps.ingest.pipeline import ALONE_LIMIT, in_order, set_ready, skip_dependents, skip_hopeless
 from apps.ingest.steps import BY_NAME, STEPS, dependents_of
 from apps.ingest.uploads import Incoming
 from apps.jobs import faults
@@ -218,8 +218,10 @@ def begin_again(asset_ids: list[int], names: list[str]) -> None:
             error="",
         )
     for step in STEPS:
-        if step.name in again and set_ready(asset_ids, step):
-            ring(step.lane)
+        if step.name in again:
+            skip_hopeless(asset_ids, step)
+            if set_ready(asset_ids, step):
+                ring(step.lane)
 
 
 def new_revision(asset: Asset) -> None:

@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('ingest', '0002_tally'),
-        ('library', '0001_initial'),
+        ("ingest", "0002_tally"),
+        ("library", "0001_initial"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='steprun',
-            index=models.Index(condition=models.Q(('state', 'done')), fields=['step', '-finished_at'], name='step_run_recent'),
+            model_name="steprun",
+            index=models.Index(
+                condition=models.Q(("state", "done")), fields=["step", "-finished_at"], name="step_run_recent"
+            ),
         ),
     ]

@@ -1,0 +1,70 @@
+"""Private files: parts of them, and nothing for strangers."""
+
+from pathlib import Path
+
+import pytest
+from django.test import RequestFactory
+
+from apps.library.delivery import send_file
+
+CONTENT = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(CONTENT)
+    return path
+
+
+async def fetch(file: Path, method: str = "GET", **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    request = RequestFactory().generic(method, "/m/1/1/original", headers=headers)
+    response = send_file(request, file, content_type="image/jpeg", etag='"e"', cache="private, no-cache")
+    body = b"".join([piece async for piece in response]) if response.streaming else response.content
+    return response.status_code, body, dict(response.items())
+
+
+async def test_the_whole_file_is_sent_without_a_range(file: Path) -> None:
+    status, body, headers = await fetch(file)
+    assert (status, body) == (200, CONTENT)
+    assert headers["Accept-Ranges"] == "bytes"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "part"),
+    [
+        ("bytes=0-99", 206, CONTENT[:100]),
+        ("bytes=10000-", 206, CONTENT[10000:]),
+        ("bytes=10000-99999999", 206, CONTENT[10000:]),
+        ("bytes=-100", 206, CONTENT[-100:]),
+        ("bytes=99999999-", 416, b""),
+        ("bytes=-0", 416, b""),
+        ("bytes=5-2", 200, CONTENT),
+        ("bytes=0-1,5-6", 200, CONTENT),
+        ("furlongs=1-2", 200, CONTENT),
+    ],
+)
+async def test_a_range_is_answered_as_the_standard_says(file: Path, wanted: str, status: int, part: bytes) -> None:
+    got, body, headers = await fetch(file, Range=wanted)
+    assert (got, body) == (status, part)
+    if status == 206:
+        start = CONTENT.index(part) if len(part) != len(CONTENT) else 0
+        assert headers["Content-Range"].endswith(f"/{len(CONTENT)}")
+        assert headers["Content-Length"] == str(len(part))
+        assert start >= 0
+
+
+async def test_a_known_etag_is_not_sent_again(file: Path) -> None:
+    status, body, _headers = await fetch(file, **{"If-None-Match": '"e"'})
+    assert (status, body) == (304, b"")
+
+
+async def test_a_range_of_another_version_gets_the_whole_file(file: Path) -> None:
+    status, body, _headers = await fetch(file, Range="bytes=0-9", **{"If-Range": '"older"'})
+    assert (status, body) == (200, CONTENT)
+
+
+async def test_head_tells_the_length_and_sends_nothing(file: Path) -> None:
+    status, body, headers = await fetch(file, "HEAD")
+    assert (status, body, headers["Content-Length"]) == (200, b"", str(len(CONTENT)))
