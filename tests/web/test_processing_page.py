@@ -77,9 +77,9 @@ def test_a_viewer_sees_a_trouble_and_cannot_try_again(alice: User, bob: User) ->
 def test_a_trouble_that_is_tried_again_waits(alice: User) -> None:
     asset = picture(home_of(alice), steps="failed")
 
-    signed_in(alice).post(reverse("retry"), {"asset": asset.pk, "step": "ocr"})
+    signed_in(alice).post(reverse("retry"), {"asset": asset.pk, "step": "inspect"})
 
-    assert StepRun.objects.get(asset=asset, step="ocr").state == "waiting"
+    assert StepRun.objects.get(asset=asset, step="inspect").state == "waiting"
 
 
 def test_everything_is_tried_again_at_once(alice: User) -> None:
