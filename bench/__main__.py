@@ -1,0 +1,105 @@
+"""`python -m bench [--quick] [NAME ...]`: one table; the figures also go into bench/results/."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.protocol import Ratio
+
+ROW = "{:5} {:40} {:>9} {:>20} {:>9} {:8} {:20} {}".format
+RESULTS = Path(__file__).parent / "results"
+
+
+@contextmanager
+def house() -> Iterator[Path]:
+    """A place that is thrown away, with a database and a data folder. Settings are read after this, not before."""
+    from mediahub.local import EmbeddedPostgres
+
+    place = Path(tempfile.mkdtemp(prefix="mediahub-bench-"))
+    data = place / "data"
+    data.mkdir()
+    for folder in (place, data):
+        folder.chmod(0o711)  # the database's account must reach its own folder
+    os.environ |= {
+        "MEDIAHUB_DATA": str(data),
+        "SECRET_KEY": "only-for-the-benchmarks-0123456789-0123456789-01234567",
+        "DJANGO_SETTINGS_MODULE": "mediahub.settings",
+        "LOG_LEVEL": "ERROR",
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "passive",
+    }
+    server = EmbeddedPostgres(data / "postgres", durable=True)
+    server.start()
+    os.environ["DATABASE_URL"] = server.url()
+    try:
+        yield place
+    finally:
+        server.stop()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def show(one: Ratio) -> None:
+    interval = f"{one.low:.3f} .. {one.high:.3f}"
+    reached = "yes" if one.reached else "no"
+    print(ROW(one.name, one.what, f"{one.median:.3f}", interval, one.target, reached, one.gate, one.note), flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes: shows that everything runs, measures nothing"
+    )
+    parser.add_argument("names", nargs="*", help="only these benchmarks")
+    options = parser.parse_args()
+    with house() as place:
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        from bench import ratios
+        from bench.protocol import GateError
+
+        size = ratios.QUICK if options.quick else ratios.Size()
+        print(ROW("", "ratio", "median", "95 %", "target", "reached", "gate", ""), flush=True)
+        found: list[Ratio] = []
+        failed = 0
+        for benchmark in ratios.BENCHMARKS:
+            if options.names and benchmark.__name__ not in options.names:
+                continue
+            try:
+                for one in benchmark(size, place / benchmark.__name__):
+                    found.append(one)
+                    show(one)
+            except GateError as error:
+                failed += 1
+                print(f"{benchmark.__name__}: no ratio, the gate does not hold: {error}", file=sys.stderr)
+                traceback.print_exc()
+        from django.db import connections
+
+        connections.close_all()
+    RESULTS.mkdir(exist_ok=True)
+    now = datetime.now(UTC)
+    report = {
+        "at": now.isoformat(),
+        "load": os.getloadavg(),
+        "quick": options.quick,
+        "ratios": [asdict(r) for r in found],
+    }
+    (RESULTS / f"{now:%Y%m%dT%H%M%S}.json").write_text(json.dumps(report, indent=2))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,368 @@
+"""The benchmarks. Each asks its gate first and answers with ratios."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.db import connection, transaction
+from PIL import Image
+
+from apps.accounts.models import User
+from apps.ingest import services as ingest
+from apps.ingest.models import StepRun
+from apps.ingest.steps import BY_NAME
+from apps.jobs import services as jobs
+from apps.library import steps as library_steps
+from apps.library.access import resolve
+from apps.library.batch import Batch, Item
+from apps.library.models import Asset, File, Library
+from apps.library.paging import TIMELINE
+from apps.library.services import add_folder, home_of, originals_of, place_of
+from apps.reading.runtime import runtime
+from apps.search import services as search
+from apps.search.query import Query
+from bench import baselines
+from bench.protocol import Ratio, gate, interleave, ratio, seconds
+from bench.work import of_known_cost
+from media import Inspection, Wish
+from media.pictures import Opened, inspect_file
+
+CPU_STEPS = ("inspect", "facts", "hash", "duplicates")
+CORES = 2
+PAGE = 50
+FAR = 20_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    repeats: int = 7
+    pictures: int = 32
+    decoded: int = 4
+    megapixels: int = 12
+    queued: int = 128
+    imported: int = 10_000
+    assets: int = 1_000_100
+    page_calls: int = 40
+
+
+QUICK = Size(repeats=1, pictures=4, decoded=1, megapixels=1, queued=8, imported=200, assets=2_000, page_calls=5)
+
+
+def write_pictures(folder: Path, count: int, megapixels: int) -> list[Path]:
+    """JPEGs with coarse and fine detail, about as large as a camera's. The same ones every time."""
+    folder.mkdir(parents=True)
+    width, height = round((megapixels * 4 / 3) ** 0.5 * 1000), round((megapixels * 3 / 4) ** 0.5 * 1000)
+    paths = []
+    for number in range(count):
+        dice = np.random.default_rng(number)
+        coarse = Image.fromarray(dice.integers(0, 256, (12, 16, 3), np.uint8)).resize((width, height))
+        grain = Image.fromarray(dice.integers(0, 256, (height // 4, width // 4, 3), np.uint8)).resize((width, height))
+        path = folder / f"{number:05}.jpg"
+        Image.blend(coarse, grain, 0.15).save(path, "JPEG", quality=88)
+        paths.append(path)
+    return paths
+
+
+def somebody() -> User:
+    return User.objects.create_user(f"bench-{uuid.uuid4().hex[:8]}", "a-long-enough-password")
+
+
+# -- R1: the pipeline against its naked stages ------------------------------------------------------------------------
+def pipeline_against_stages(size: Size, folder: Path) -> list[Ratio]:
+    write_pictures(folder / "r1", size.pictures, size.megapixels)
+    user = somebody()
+    library = add_folder(user.pk, folder / "r1")
+    jobs.run_job(ingest.scan(resolve(user), library.pk).pk)
+    assets = list(Asset.objects.filter(library=library).order_by("id"))
+    ids = [asset.pk for asset in assets]
+    with drains(CORES) as drain:
+
+        def piped() -> float:
+            ingest.begin_again(ids, ["inspect"])
+            taken = seconds(drain)
+            done = StepRun.objects.filter(asset__in=ids, step__in=CPU_STEPS, state="done").count()
+            gate(holds=done == len(ids) * len(CPU_STEPS), why=f"{done} steps are done")
+            return taken
+
+        def naked() -> float:
+            return _naked_cpu_seconds(assets, folder / "naked")
+
+        piped()
+        walls, cpu = interleave(piped, naked, size.repeats)
+    values = [own / (wall * CORES) for wall, own in zip(walls, cpu, strict=True)]
+    per_picture = f"{min(walls) / len(ids) * 1000:.0f} ms a picture at best"
+    return [ratio("R1", "stages / (pipeline x 2 cores)", values, ">= 0.90", "every step done", per_picture)]
+
+
+def _naked_cpu_seconds(assets: Sequence[Asset], folder: Path) -> float:
+    """The processor time of this process for the same results: no sandbox, no claims, no progress, no search. What the
+    database itself computes is not in it."""
+    originals = originals_of([asset.pk for asset in assets])
+    started = time.process_time()
+    found = {}
+    for asset in assets:
+        found[asset.pk] = inspect_naked(place_of(originals[asset.pk]), folder / uuid.uuid4().hex)
+    items = [Item(asset) for asset in assets]
+    with transaction.atomic():
+        library_steps._write(items, found, {}, originals)
+    for name in CPU_STEPS[1:]:
+        BY_NAME[name].work(Batch(items, _commit), runtime())
+    return time.process_time() - started
+
+
+def inspect_naked(source: Path, target: Path) -> Inspection:
+    target.mkdir(parents=True)
+    descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with source.open("rb") as stream:
+            wish = Wish(source.name, source, None, target, source.name, 0.0)
+            return inspect_file(wish, Opened(stream, None, descriptor))
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _commit(batch: Batch) -> Iterator[Sequence[Item]]:
+    with transaction.atomic():
+        yield batch.remaining
+
+
+@contextmanager
+def drains(count: int) -> Iterator[Callable[[], None]]:
+    """Workers that are ready; the call lets each drain once."""
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "bench.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(count)
+    ]
+
+    def drain() -> None:
+        for worker in workers:
+            assert worker.stdin
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        for worker in workers:
+            assert worker.stdout
+            while (line := worker.stdout.readline()) != "drained\n":
+                gate(holds=bool(line), why="a worker ended")
+
+    try:
+        yield drain
+    finally:
+        for worker in workers:
+            worker.communicate()
+
+
+# -- R4: one decode against six ---------------------------------------------------------------------------------------
+def one_decode(size: Size, folder: Path) -> list[Ratio]:
+    paths = write_pictures(folder / "r4", size.decoded, size.megapixels)
+    ours, theirs = folder / "once", folder / "six"
+    ours.mkdir()
+    theirs.mkdir()
+    for path in paths:
+        inspection, hashed = inspect_naked(path, ours / path.stem), baselines.stage_by_stage(path, theirs)
+        bits = (int(inspection.pdq.forms[0], 16) ^ int(hashed.forms[0], 16)).bit_count()
+        gate(holds=bits <= settings.DUPLICATE_THRESHOLD, why=f"the hashes differ in {bits} bits")
+        with Image.open(ours / path.stem / "thumbnail.webp") as one, Image.open(theirs / "thumbnail.webp") as other:
+            gate(holds=one.size == other.size, why="the thumbnails differ")
+
+    once, six = interleave(
+        lambda: seconds(lambda: [inspect_naked(path, ours / uuid.uuid4().hex) for path in paths]),
+        lambda: seconds(lambda: [baselines.stage_by_stage(path, theirs) for path in paths]),
+        size.repeats,
+    )
+    values = [b / a for a, b in zip(once, six, strict=True)]
+    note = f"{min(once) / len(paths) * 1000:.0f} ms a picture at best"
+    return [ratio("R4", "six decodes / ours, encoding included", values, ">= 12", "same hash and size", note)]
+
+
+# -- R7: pages of a library of a million ------------------------------------------------------------------------------
+MILLION = """
+    INSERT INTO library_asset (library_id, kind, revision, name, added_at, sort_at, format, width, height, thumbhash,
+        taken_source, city, region, country, camera_make, camera_model, lens, title, description, keywords)
+    SELECT %s, 'photo', 1, 'IMG_' || n || '.jpg', now(), timestamptz '2000-01-01' + n * interval '11 minutes', 'jpeg',
+        4000, 3000, '\\x0102030405060708090a0b0c0d0e0f1011121314'::bytea, 'exif', 'Lisbon', 'Lisbon', 'PT', 'Canon',
+        'EOS R6', '', '', '', '{}' FROM generate_series(1, %s) n
+"""
+
+
+def gallery_pages(size: Size, _folder: Path) -> list[Ratio]:
+    user = somebody()
+    library = home_of(user)
+    with connection.cursor() as cursor:
+        cursor.execute(MILLION, [library.pk, size.assets])
+        cursor.execute("VACUUM ANALYZE library_asset")
+    scope, query = resolve(user), Query()
+    pages = min(FAR, size.assets // PAGE)
+    last = Asset.objects.filter(library=library).order_by("-sort_at", "-id")[(pages - 1) * PAGE - 1]
+    after, cursor_text = (last.sort_at, last.pk), TIMELINE.encode(last, forward=True)
+
+    for place, text in ((None, None), (after, cursor_text)):
+        ids = [hit.asset.pk for hit in search.search(scope, query, text, PAGE).items]
+        gate(holds=len(ids) == PAGE and ids == baselines.keyset_page(library.pk, PAGE, place), why="other ids")
+
+    def timed(work: Callable[[], object]) -> Callable[[], float]:
+        def call() -> float:
+            return sorted(seconds(work) for _ in range(size.page_calls))[size.page_calls // 2]
+
+        return call
+
+    page = timed(lambda: search.search(scope, query, None, PAGE))
+    far = timed(lambda: search.search(scope, query, cursor_text, PAGE))
+    raw = timed(lambda: baselines.keyset_page(library.pk, PAGE, None))
+    ours, theirs = interleave(page, raw, size.repeats)
+    distant, near = interleave(far, page, size.repeats)
+    note = f"p50 {min(ours) * 1000:.2f} ms, {size.assets:,} rows"
+    return [
+        ratio("R7a", "gallery page / raw keyset", _quotients(ours, theirs), "<= 3", "same ids", note),
+        ratio("R7b", f"page {pages:,} / page 1", _quotients(distant, near), "<= 1.2", "same ids"),
+    ]
+
+
+def _quotients(above: Sequence[float], below: Sequence[float]) -> list[float]:
+    return [a / b for a, b in zip(above, below, strict=True)]
+
+
+# -- R10: what the queue costs ----------------------------------------------------------------------------------------
+def queue_overhead(size: Size, _folder: Path) -> list[Ratio]:
+    library = home_of(somebody())
+    assets = Asset.objects.bulk_create(Asset(library=library, name=f"{n}.jpg") for n in range(size.queued))
+    with transaction.atomic():
+        ingest.plan(assets, urgent=False)
+    ids, steps = [asset.pk for asset in assets], of_known_cost()
+    rows = StepRun.objects.filter(asset__in=ids, lane="cpu")
+    batch_size = settings.BATCH_SIZES["cpu"]
+    chunks = [assets[start : start + batch_size] for start in range(0, len(assets), batch_size)]
+
+    def queued() -> float:
+        started = time.perf_counter()
+        ingest.begin_again(ids, ["inspect"])
+        wait(lambda: not rows.exclude(state="done").exists())
+        return time.perf_counter() - started
+
+    def naked() -> float:
+        return seconds(
+            lambda: baselines.in_process([Batch([Item(asset) for asset in chunk], _commit) for chunk in chunks], steps)
+        )
+
+    with cluster():
+        queued()
+        gate(holds=rows.filter(state="done", attempts=1).count() == len(ids) * len(steps), why="steps are missing")
+        with_queue, without = interleave(queued, naked, size.repeats)
+    gate(holds=rows.filter(state="done", attempts=1).count() == len(ids) * len(steps), why="steps are missing")
+    values = [(a - b) / b for a, b in zip(with_queue, without, strict=True)]
+    added = (min(with_queue) - min(without)) / len(ids) * 1000
+    return [
+        ratio(
+            "R10",
+            "(queue - in process) / in process",
+            values,
+            "<= 0.02",
+            "every step once",
+            f"{added:+.1f} ms a picture",
+        )
+    ]
+
+
+@contextmanager
+def cluster() -> Iterator[None]:
+    """A real cluster of django-q2 with one worker."""
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "bench.cluster_settings", "MEDIAHUB_WORKERS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "qcluster"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def wait(until: Callable[[], bool], limit: float = 300) -> None:
+    end = time.monotonic() + limit
+    while not until():
+        gate(holds=time.monotonic() < end, why="the work does not end")
+        time.sleep(0.02)
+
+
+# -- R11: a folder against COPY and against a walk --------------------------------------------------------------------
+def import_and_rescan(size: Size, folder: Path) -> list[Ratio]:
+    root = folder / "r11"
+    dice = random.Random(1)
+    for number in range(size.imported):
+        place = root / f"{number // 500:03}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{number:06}.jpg").write_bytes(dice.randbytes(2048))
+    user = somebody()
+    library = add_folder(user.pk, root)
+    scope = resolve(user)
+
+    def scan() -> float:
+        job = ingest.scan(scope, library.pk)
+        taken = seconds(lambda: jobs.run_job(job.pk))
+        files = File.objects.filter(library=library, missing_since=None).count()
+        gate(holds=files == size.imported, why=f"{files} files are known")
+        return taken
+
+    def first_scan() -> float:
+        _forget(library)
+        return scan()
+
+    first_scan()
+    rows = baselines.take_rows(library.pk)
+    expected = sum(content.count(b"\n") for content in rows.values())
+
+    def bare() -> float:
+        baselines.make_copies()
+        started = time.perf_counter()
+        written = baselines.copy_rows(rows)
+        taken = time.perf_counter() - started
+        gate(holds=written == expected, why=f"{written} of {expected} rows")
+        return taken
+
+    def walked() -> float:
+        return seconds(lambda: gate(holds=baselines.walk(str(root)) == size.imported, why="files are missing"))
+
+    imported, copied = interleave(first_scan, bare, size.repeats)
+    before = _touched(library)
+    again, bare_walk = interleave(scan, walked, size.repeats)
+    gate(holds=_touched(library) == before, why="the second scan wrote")
+    rate = f"{size.imported / min(imported):,.0f} files/s"
+    return [
+        ratio("R11a", "import / COPY, rows per second", _quotients(copied, imported), ">= 0.5", "same rows", rate),
+        ratio("R11b", "re-scan / bare walk", _quotients(again, bare_walk), "<= 2", "nothing written"),
+    ]
+
+
+def _forget(library: Library) -> None:
+    with connection.cursor() as cursor:
+        for table in ("ingest_steprun", "library_file", "library_asset"):
+            cursor.execute(f"DELETE FROM {table} WHERE library_id = %s", [library.pk])  # noqa: S608
+
+
+def _touched(library: Library) -> list[tuple[object, ...]]:
+    """Changes with every write to a row of the library."""
+    found: list[tuple[object, ...]] = []
+    with connection.cursor() as cursor:
+        for table in baselines.COPIED:
+            cursor.execute(
+                f"SELECT count(*), sum(xmin::text::bigint) FROM {table} WHERE library_id = %s",  # noqa: S608
+                [library.pk],
+            )
+            found += cursor.fetchall()
+    return found
+
+
+BENCHMARKS = (one_decode, queue_overhead, pipeline_against_stages, import_and_rescan, gallery_pages)
