@@ -26,13 +26,19 @@ from typing import IO
 
 from django.core.exceptions import ImproperlyConfigured
 
+from mediahub import env
 from mediahub.local import EmbeddedPostgres, StartError, die_with_parent
 
 LOG_MEGABYTES, LOG_FILES = 10, 3
 BACK_OFF = (0.2, 1, 2, 5, 10, 30)  # seconds before the next start of something that keeps dying
+LONGEST_PAUSE = env.integer("MEDIAHUB_LONGEST_PAUSE", BACK_OFF[-1], low=0)  # the tests kill more often than life does
 HEALTHY_SECONDS = 60  # after this long a death is a new one
 PATIENCE = {"photos": 2.0, "web": 10.0, "default": 20.0, "ml": 20.0}  # seconds from SIGTERM to SIGKILL
 READY_SECONDS = 60
+
+
+def _pause_after(deaths: int) -> float:
+    return min(BACK_OFF[min(deaths, len(BACK_OFF)) - 1], LONGEST_PAUSE)
 
 
 class StopAsked(Exception):
@@ -294,7 +300,7 @@ class House:
                 end_group(part.process)  # whatever it left behind
                 part.process = None
                 part.deaths = 1 if now - part.started_at > HEALTHY_SECONDS else part.deaths + 1
-                pause = BACK_OFF[min(part.deaths, len(BACK_OFF)) - 1]
+                pause = _pause_after(part.deaths)
                 part.start_at = now + pause
                 say(f"{part.name} ended unexpectedly ({_in_words(status)}); starting it again in {pause:g} s. "
                     f"See {self._log(part.name).path}.")  # fmt: skip
@@ -303,7 +309,7 @@ class House:
                 self._start(part)
             except StartError as error:
                 part.deaths += 1
-                part.start_at = now + BACK_OFF[min(part.deaths, len(BACK_OFF)) - 1]
+                part.start_at = now + _pause_after(part.deaths)
                 say(str(error))
 
     def _next_start(self) -> float:

@@ -1,20 +1,21 @@
 """Named points at which a test may end this process, to see that nothing is lost. Outside of tests they do nothing.
 
-`MEDIAHUB_KILL_AT=point:/path/to/flag` kills the first process that reaches `point`, once: the one that dies takes the
-flag file away, so what is started again goes on.
+A file in the folder `MEDIAHUB_KILL_FOLDER`, named like a point, arms it: the first process that gets there takes the
+file away and dies. It dies once: what is started again goes on.
 """
 
 import os
 import signal
+from pathlib import Path
 
-_POINT, _, _FLAG = os.environ.get("MEDIAHUB_KILL_AT", "").partition(":")
+_FOLDER = os.environ.get("MEDIAHUB_KILL_FOLDER", "")
 
 
 def reached(point: str) -> None:
-    if not _POINT or point != _POINT:
+    if not _FOLDER:
         return
     try:
-        os.unlink(_FLAG)  # noqa: PTH108  # one system call: exactly one process gets it
+        (Path(_FOLDER) / point).unlink()  # one system call: exactly one process gets it
     except FileNotFoundError:
         return
     os.kill(os.getpid(), signal.SIGKILL)

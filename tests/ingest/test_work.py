@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -330,16 +331,13 @@ def test_hints_carry_ids_and_counts_to_members_only(
     assert {"id": asset_id, "state": "completed", "done": 5, "of": 5} in items
 
 
-def test_a_fault_point_kills_once_and_only_where_it_is_armed(tmp_path: Any) -> None:
-    flag = tmp_path / "flag"
-    flag.touch()
+def test_a_fault_point_kills_once_and_only_where_it_is_armed(tmp_path: Path) -> None:
+    (tmp_path / "here").touch()
     program = "from apps.jobs import faults; faults.reached('other'); faults.reached('here'); print('alive')"
 
     def run() -> subprocess.CompletedProcess[str]:
-        environment = {"MEDIAHUB_KILL_AT": f"here:{flag}", "PATH": "/usr/bin:/bin"}
-        return subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
-        )
+        environment = {"MEDIAHUB_KILL_FOLDER": str(tmp_path), "PATH": "/usr/bin:/bin"}
+        return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
 
     assert run().returncode == -signal.SIGKILL
     assert run().stdout == "alive\n"

@@ -1,0 +1,205 @@
+"""Processes die at every named point, in a whole running house. Afterwards every file that was acknowledged is there,
+byte for byte and once, and everything has ended."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from apps.ingest.steps import STEPS
+from tests.pictures import jpeg
+from tests.run.house import ROOT, House, eventually, free_port, kill
+
+pytestmark = pytest.mark.processes
+
+WEB_POINTS = [
+    "upload.temporary", "upload.synced", "upload.sealed", "upload.link", "upload.folder", "upload.row",
+    "upload.commit", "upload.committed",
+]  # fmt: skip
+WORKER_POINTS = [f"{place}.{step.name}" for step in STEPS for place in ("commit", "step")]
+
+# The sweeper comes once a minute; here it comes often, so that the test need not wait for it.
+SWEEP = """
+import sys, threading, time
+from django.db import connections, Error
+from apps.ingest.services import sweep
+threading.Thread(target=lambda: (sys.stdin.read(), __import__("os")._exit(0)), daemon=True).start()
+while True:
+    try:
+        sweep()
+    except Error:
+        connections.close_all()
+    time.sleep(0.5)
+"""
+COUNT = """
+import json
+from django.db.models import Count
+from apps.ingest.models import StepRun
+from apps.library.models import Asset, File, Inspection, Rendition
+from apps.reading.models import TextSegment
+from apps.tagging.models import AssetTag
+from apps.search.models import SearchDocument
+print(json.dumps({
+    "assets": Asset.objects.count(),
+    "files": sorted(bytes(digest).hex() for digest in File.objects.values_list("sha256_uploaded", flat=True)),
+    "states": sorted(StepRun.objects.values_list("state").annotate(n=Count("id"))),
+    "inspections": Inspection.objects.count(), "documents": SearchDocument.objects.count(),
+    "thumbnails": Rendition.objects.filter(kind="thumbnail").count(),
+    "tags": AssetTag.objects.count() > 0,
+    "doubles": AssetTag.objects.values("asset", "tag").annotate(n=Count("id")).filter(n__gt=1).count(),
+}))
+"""
+
+
+@dataclass
+class Client:
+    """A program that keeps sending until its file is acknowledged, as every good client does."""
+
+    house: House
+    secret: str
+    acknowledged: dict[str, int] = field(default_factory=dict)  # SHA-256 to the asset's id
+    broken: int = 0
+
+    def send(self, content: bytes) -> None:
+        digest = hashlib.sha256(content).hexdigest()
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                answer = self.ask("POST", "uploads/", files={"file": (f"{digest[:8]}.jpg", content)})
+            except httpx.TransportError:
+                self.broken += 1
+                continue
+            if answer.status_code in (200, 201):
+                self.acknowledged[digest] = answer.json()["id"]
+                return
+            assert answer.status_code in (429, 503), answer.text
+            time.sleep(0.2)
+        raise AssertionError("the upload was never acknowledged")
+
+    def ask(self, method: str, path: str, **more: object) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.secret}"}
+        address = path if path.startswith("/") else f"/api/{path}"
+        return httpx.request(method, self.house.address + address, headers=headers, timeout=20, **more)  # type: ignore[arg-type]
+
+    def at_rest(self) -> bool:
+        try:
+            steps = self.ask("GET", "processing/").json()["steps"]
+        except (httpx.TransportError, KeyError, ValueError):
+            return False
+        return not any(step["waiting"] + step["running"] for step in steps)
+
+
+@pytest.fixture(scope="module")
+def armed() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="mediahub-kill-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def house(armed: Path) -> Iterator[House]:
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("processes are looked up in /proc")
+    folder = Path(tempfile.mkdtemp(prefix="mediahub-house-"))
+    folder.chmod(0o711)
+    settings = {
+        "MEDIAHUB_OCR": "fake", "MEDIAHUB_LEASE_SECONDS": "2", "MEDIAHUB_KILL_FOLDER": str(armed),
+        "MEDIAHUB_WORKERS": "1", "MEDIAHUB_LONGEST_PAUSE": "0",
+    }  # fmt: skip
+    house = House(folder, free_port(), settings).start()
+    house.ready()
+    yield house
+    if house.process and house.process.poll() is None:
+        left = house.processes()
+        house.process.kill()
+        house.process.wait()
+        kill(left)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def client(house: House) -> Client:
+    made = house.manage("create_user", "anna", "--administrator", "--password-stdin", typed="a-long-enough-password\n")
+    assert made.returncode == 0, made.stderr
+    actions = ["asset.upload", "asset.read", "job.read"]
+    key = house.manage(
+        "make_api_key", "anna", "--name", "test", *(part for each in actions for part in ("--scope", each))
+    )
+    return Client(house, key.stdout.split()[-1])
+
+
+@pytest.fixture(scope="module")
+def _sweeper(house: House, client: Client) -> Iterator[None]:
+    command = [sys.executable, "manage.py", "shell", "-v0", "-c", SWEEP]
+    environment = {name: value for name, value in house.environment.items() if name != "MEDIAHUB_KILL_FOLDER"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as process:
+        yield
+        assert process.stdin
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("point", WEB_POINTS)
+def test_an_upload_survives_the_death_of_the_web_process(client: Client, armed: Path, point: str) -> None:
+    before = client.broken
+    (armed / point).touch()
+    client.send(jpeg(100 + WEB_POINTS.index(point)))
+    assert not (armed / point).exists(), "nobody got to this point"
+    assert client.broken > before
+
+
+@pytest.mark.usefixtures("_sweeper")
+def test_the_work_goes_on_after_a_worker_died_at_every_point(client: Client, armed: Path) -> None:
+    for point in WORKER_POINTS:
+        (armed / point).touch()
+    for seed in range(4):
+        client.send(jpeg(200 + seed))
+    assert eventually(lambda: not list(armed.iterdir()), 90), sorted(path.name for path in armed.iterdir())
+    assert eventually(client.at_rest)
+
+
+@pytest.mark.usefixtures("_sweeper")
+def test_the_work_goes_on_after_the_database_died(house: House, client: Client) -> None:
+    for seed in range(6):
+        client.send(jpeg(300 + seed))
+        if seed == 3:
+            (postmaster,) = house.children_named("bin/postgres -D")
+            os.kill(postmaster, signal.SIGKILL)
+    assert eventually(client.at_rest)
+
+
+def counted(house: House) -> dict[str, object]:
+    done = house.manage("shell", "-v0", "-c", COUNT)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_nothing_is_lost_nothing_is_double_and_everything_has_ended(house: House, client: Client) -> None:
+    kinds = len(client.acknowledged)
+    assert kinds == len(WEB_POINTS) + 4 + 6
+    house.ask_to_stop()
+    assert house.ended() == 0
+    house.start().ready()  # finishes or drops what the killed ones left
+    assert eventually(client.at_rest)
+    for digest, asset_id in client.acknowledged.items():
+        sent = client.ask("GET", f"/m/{asset_id}/1/original")
+        assert hashlib.sha256(sent.content).hexdigest() == digest
+    assert counted(house) == {
+        "assets": kinds, "files": sorted(client.acknowledged), "states": [["done", kinds * len(STEPS)]],
+        "inspections": kinds, "documents": kinds, "thumbnails": kinds, "tags": True, "doubles": 0,
+    }  # fmt: skip
+    originals = house.data / "originals"
+    assert list((originals / ".incoming").iterdir()) == []
+    kept = [path for path in originals.rglob("*") if path.is_file()]
+    assert sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in kept) == sorted(client.acknowledged)
