@@ -91,7 +91,7 @@ def test_nothing_stands_in_the_way_of_a_screen_reader(visitor: Visitor) -> None:
     pages += ["/processing/", "/processing/troubles/", "/statistics/"]
 
     for scheme in ("light", "dark"):
-        visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a text from a list
+        visitor.page.emulate_media(color_scheme=scheme)
         for address in pages:
             page = visitor.goes(alice, address)
             serious = [
