@@ -9,7 +9,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,6 +58,7 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="small sizes: shows that everything runs, measures nothing"
     )
+    parser.add_argument("--repeats", type=int, help="of each A-B-B-A; 7 without it")
     parser.add_argument("names", nargs="*", help="only these benchmarks")
     options = parser.parse_args()
     with house() as place:
@@ -72,6 +73,7 @@ def main() -> int:
         from bench.protocol import GateError
 
         size = ratios.QUICK if options.quick else ratios.Size()
+        size = replace(size, repeats=options.repeats or size.repeats)
         print(ROW("", "ratio", "median", "95 %", "target", "reached", "gate", ""), flush=True)
         found: list[Ratio] = []
         failed = 0

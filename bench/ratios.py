@@ -47,11 +47,11 @@ class Size:
     """How much of everything."""
 
     repeats: int = 7
-    pictures: int = 32
-    decoded: int = 4
+    pictures: int = 16
+    decoded: int = 2
     megapixels: int = 12
-    queued: int = 128
-    imported: int = 10_000
+    queued: int = 64
+    imported: int = 5_000
     assets: int = 1_000_100
     page_calls: int = 40
 
