@@ -21,7 +21,8 @@ else:
 
 class Members(MembershipTable):
     model = Membership
-    fields = readonly_fields = ["user", "role", "is_home"]
+    readonly_fields = ("user", "role", "is_home")
+    fields = readonly_fields
     extra = 0
     verbose_name_plural = _("members")
 
@@ -41,9 +42,8 @@ class LibraryAdmin(LibraryModelAdmin):
     list_filter = ["kind"]
     search_fields = ["name"]
     ordering = ["name"]
-    fields = readonly_fields = [
-        "name", "kind", "created_at", "assets_count", "size", "scanned_at", "unreachable_since",
-    ]  # fmt: skip
+    readonly_fields = ("name", "kind", "created_at", "assets_count", "size", "scanned_at", "unreachable_since")
+    fields = readonly_fields
     inlines = [Members]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Library]:

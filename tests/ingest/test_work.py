@@ -26,6 +26,7 @@ from apps.ingest.services import (
     troubles,
 )
 from apps.ingest.steps import BY_NAME, STEPS, Step, asset_state
+from apps.jobs import progress
 from apps.library.batch import Batch, StepFailure
 from apps.library.models import Asset, Change, Inspection, Rendition
 from apps.library.storage import rendition_path
@@ -321,7 +322,7 @@ def test_hints_carry_ids_and_counts_to_members_only(
     upload: Upload, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[list[int], dict[str, Any]]] = []
-    monkeypatch.setattr(counts.progress, "publish", lambda users, message: sent.append((list(users), message)))
+    monkeypatch.setattr("apps.jobs.progress.publish", lambda users, message: sent.append((list(users), message)))
     asset_id = upload(jpeg(1), "secret-name.jpg").asset_id
     walk()
     counts.tell(last=True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
 from apps.library.delivery import send_file
@@ -20,7 +21,11 @@ def file(tmp_path: Path) -> Path:
 async def fetch(file: Path, method: str = "GET", **headers: str) -> tuple[int, bytes, dict[str, str]]:
     request = RequestFactory().generic(method, "/m/1/1/original", headers=headers)
     response = send_file(request, file, content_type="image/jpeg", etag='"e"', cache="private, no-cache")
-    body = b"".join([piece async for piece in response]) if response.streaming else response.content
+    if isinstance(response, StreamingHttpResponse):
+        body = b"".join([piece async for piece in response])
+    else:
+        assert isinstance(response, HttpResponse)
+        body = response.content
     return response.status_code, body, dict(response.items())
 
 

@@ -8,8 +8,13 @@ class Sentinel:
     stop_event: Event
     pool: list[ForkProcess]
     def __init__(
-        self, stop_event: Event, start_event: Event, cluster_id: object, broker: object = None,
-        timeout: int | None = None, start: bool = True,
+        self,
+        stop_event: Event,
+        start_event: Event,
+        cluster_id: object,
+        broker: object = None,
+        timeout: int | None = None,
+        start: bool = True,
     ) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
