@@ -26,7 +26,6 @@ from apps.ingest.services import (
     troubles,
 )
 from apps.ingest.steps import BY_NAME, STEPS, Step, asset_state
-from apps.jobs import progress
 from apps.library.batch import Batch, StepFailure
 from apps.library.models import Asset, Change, Inspection, Rendition
 from apps.library.storage import rendition_path
