@@ -296,7 +296,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # -- Models -----------------------------------------------------------------------------------------------------------
 DEVICE = env.text("DEVICE", "auto")
-ML: dict[str, Any] = {"ocr": {"BACKEND": env.text("MEDIAHUB_OCR", "rapidocr"), "OPTIONS": {}}}
+ML: dict[str, Any] = {"ocr": {"BACKEND": env.text("MEDIAHUB_OCR", "rapidocr"), "DEVICE": DEVICE, "OPTIONS": {}}}
 
 # -- Words and time ---------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
