@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -159,12 +159,7 @@ def _chunks(found: Iterable[Found]) -> Iterator[list[Found]]:
 def take(library: Library, root: Path, chunk: list[Found], outcome: Outcome) -> None:
     """Compares a chunk with what is known of it, by one query; writes only what is new."""
     outcome.seen += len(chunk)
-    known = {
-        path: (pk, size, modified_ns, missing_since)
-        for pk, path, size, modified_ns, missing_since in File.objects.filter(
-            library=library, path__in=[found.path for found in chunk]
-        ).values_list("pk", "path", "size", "modified_ns", "missing_since")
-    }
+    known = _known(library, [found.path for found in chunk])
     new: list[Found] = []
     for found in chunk:
         row = known.get(found.path)
@@ -180,6 +175,18 @@ def take(library: Library, root: Path, chunk: list[Found], outcome: Outcome) -> 
             _changed(root, pk, found, outcome)
     if new:
         _add(library, root, new, outcome)
+
+
+def _known(library: Library, paths: list[str]) -> dict[str, tuple[int, int, int, datetime | None]]:
+    """(id, size, modified_ns, missing_since) by path. The paths travel as one array: two thousand parameters take
+    longer to be read than their rows to be found."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT path, id, size, modified_ns, missing_since FROM library_file"
+            " WHERE library_id = %s AND path = ANY(%s)",
+            [library.pk, paths],
+        )
+        return {row[0]: row[1:] for row in cursor.fetchall()}
 
 
 def _digest(root: Path, found: Found, outcome: Outcome) -> bytes | None:
