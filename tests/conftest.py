@@ -58,6 +58,7 @@ def admin(db: None) -> User:
     return person("admin", is_administrator=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For the two workers of xdist (`--dist loadgroup`): the tests of a file stay together, with what they share; those
     of tests/run share one house across files."""

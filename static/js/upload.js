@@ -177,13 +177,19 @@ function hash(file) {
 
 // -- What the server makes of it -----------------------------------------------------------------------------------------
 socket.addEventListener("assets", (event) => event.detail.items.forEach(processed));
-socket.addEventListener("reconnected", () => {
-  byAsset.forEach((entry) => entry.state === "processing" && readSteps(entry).catch(() => {}));
+socket.addEventListener("reconnected", readAll);
+socket.addEventListener("steps", (event) => {
+  // Hints may overtake one another: when nothing is at work any more, the rows say how it ended.
+  if (Object.values(event.detail.steps).every((step) => !step.waiting && !step.running)) readAll();
 });
+
+function readAll() {
+  byAsset.forEach((entry) => entry.state === "processing" && readSteps(entry).catch(() => {}));
+}
 
 function processed({ id, state, done, of }) {
   const entry = byAsset.get(id);
-  if (!entry) return;
+  if (!entry || entry.state === "done") return; // an older hint, overtaken by the last one
   if (state === "completed") set(entry, "done", { assetId: id });
   else if (state === "partial") set(entry, "done", { assetId: id, reason: gettext("Done, but a step failed") });
   else if (state === "failed") readSteps(entry).catch(() => {});
@@ -195,6 +201,7 @@ const ENDED = ["done", "failed", "quarantined", "skipped"];
 async function readSteps(entry) {
   const answer = await api("GET", `/api/assets/${entry.assetId}/steps/`);
   const { state, steps } = answer;
+  if (entry.state === "done") return null; // a hint was quicker than this answer
   if (state === "completed" || state === "partial") return processed({ id: entry.assetId, state });
   if (state === "failed") {
     const reason = steps.find((step) => step.error)?.error || gettext("It could not be processed.");

@@ -1,7 +1,7 @@
 """From inside a child, where a decoder would be: nothing else can be read, written, called or seen."""
 
+import contextlib
 import json
-import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -59,8 +59,8 @@ def test_the_parent_cannot_be_reached(attempt: Try, what: str) -> None:
 
 
 def test_a_socket_of_a_database_cannot_be_reached(attempt: Try, tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as database:
-        os.chdir(tmp_path)  # the path of a socket may be 107 bytes long
+    # From inside its folder: the path of a socket may be 107 bytes long.
+    with socket.socket(socket.AF_UNIX) as database, contextlib.chdir(tmp_path):
         database.bind(".s.PGSQL.5432")
         database.listen()
         assert attempt("unix socket", str(tmp_path / ".s.PGSQL.5432")).startswith("refused")
