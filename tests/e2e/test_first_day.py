@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, WebSocket, expect
+from playwright.sync_api import Browser, Dialog, Page, WebSocket, expect
 
 from apps.ingest.steps import STEPS
 from tests.pictures import jpeg
@@ -55,12 +55,16 @@ class Person:
         self.wrong: list[str] = []
         self.heard: list[dict[str, Any]] = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.wrong.append(dialog.message), dialog.dismiss()))
+        self.page.on("dialog", self._refuse)
         self.page.on(
             "console",
             lambda line: self.wrong.append(line.text) if "Content Security Policy" in line.text else None,
         )
         self.page.on("websocket", self._listen)
+
+    def _refuse(self, dialog: Dialog) -> None:
+        self.wrong.append(dialog.message)
+        dialog.dismiss()
 
     def _listen(self, opened: WebSocket) -> None:
         opened.on("framereceived", lambda frame: self.heard.append(json.loads(frame)))
