@@ -52,7 +52,7 @@ test: .venv/installed-dev
 	$(BIN)/ruff format --check
 	MEDIAHUB_DATA=.venv/check $(BIN)/mypy ml media apps mediahub tests bench
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: .venv/installed-dev
 	$(BIN)/python -m bench

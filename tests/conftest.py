@@ -56,14 +56,3 @@ def charlie(db: None) -> User:
 @pytest.fixture
 def admin(db: None) -> User:
     return person("admin", is_administrator=True)
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For the two workers of xdist (`--dist loadgroup`): the tests of a file stay together, with what they share; those
-    of tests/run share one house across files."""
-    root = Path(__file__).parent
-    for item in items:
-        place = item.path.relative_to(root)
-        group = place.parts[0] if place.parts[0] == "run" else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))

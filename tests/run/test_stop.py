@@ -10,6 +10,12 @@ from tests.run.house import House, eventually, kill, living
 pytestmark = pytest.mark.processes
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _administrator(open_house: House) -> None:
+    """test_start made one, unless it ran in another worker of xdist, in front of another house."""
+    open_house.manage("create_user", "anna", "--administrator", "--password-stdin", typed="correct horse battery")
+
+
 def test_a_killed_supervisor_leaves_no_child_and_the_next_start_recovers(open_house: House) -> None:
     processes = open_house.processes()
     assert len(processes) > 8
