@@ -66,14 +66,15 @@ class House:
             cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         self._heard: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+        threading.Thread(target=self._listen, args=(self.process, self._heard), daemon=True).start()
         return self
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
+    def _listen(self, process: subprocess.Popen[str], heard: "queue.Queue[str | None]") -> None:
+        """Until the process ends; what the next one says goes into a queue of its own."""
         assert process.stdout
         for line in process.stdout:
-            self._heard.put(line.rstrip())
-        self._heard.put(None)
+            heard.put(line.rstrip())
+        heard.put(None)
 
     def hears(self, part: str, seconds: float = PATIENCE) -> str:
         """The next line that contains `part`."""
