@@ -10,8 +10,9 @@ from .packages import OPTIONAL
 class Row:
     """`path` is imported only when settings choose the backend.
 
-    `proof`: what its tests ran on. "real weights" are the published ones, "tiny weights" a small random model
-    through the same loading path, "designed" a stand-in whose answers are known beforehand.
+    `proof`: what its tests ran on. "real weights" are the published ones; "seeded weights" a model of the real
+    architecture with chosen or random numbers, through the same loading path; "designed" a stand-in whose answers are
+    known beforehand; "not run": no machine here has the engine.
     """
 
     key: str
@@ -21,7 +22,7 @@ class Row:
     code_licence: str
     weights_licence: str
     source: str
-    proof: Literal["real weights", "tiny weights", "designed"]
+    proof: Literal["real weights", "seeded weights", "designed", "not run"]
 
     @property
     def extras(self) -> tuple[str, ...]:
