@@ -2,14 +2,17 @@
 
 A backend knows nothing of other backends, of threads or of retries; `ml.runtime` does. Its constructor takes the
 OPTIONS of the settings as keyword arguments and is cheap: optional packages and weights are touched in `load` only.
+
+`prepare`, `infer` and `finish` of three different batches may run at the same time, each in a thread of its own, but
+never one of them twice: they share what `load` made and change nothing of it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 from .devices import Device
-from .results import ModelName
+from .results import Failure, ModelName
 
 Item = TypeVar("Item")
 Options = TypeVar("Options")
@@ -27,14 +30,26 @@ class NotInstalled(Exception):
 
 
 class Backend(ABC, Generic[Item, Options, Batch, Raw, Result]):
-    """`memory_mb`: what the loaded model takes at work. `batch_size`: items worked on together."""
+    """`memory_mb`: what the loaded model takes at work, on the device it runs on. `batch_size`: items worked on
+    together. `idle_seconds`: unused for so long it is unloaded; 0: it stays while there is room.
+    """
 
     memory_mb: int
     batch_size: int
+    idle_seconds: int = 0
 
     @abstractmethod
     def model(self) -> ModelName:
         """The name its results will bear; known without loading."""
+
+    def dtype(self) -> str:
+        """The numbers that the loaded model computes with."""
+        return "float32"
+
+    def variants(self) -> Sequence[Mapping[str, Any]]:
+        """Other OPTIONS of the same model that may be faster here ({"threads": 2}, {"precision": "int8"}); a
+        measurement on this machine chooses. The name of the model must be the same."""
+        return ()
 
     def missing_weights(self) -> str | None:
         """What to do about weights that are not on this machine, or None. Never downloads."""
@@ -51,8 +66,8 @@ class Backend(ABC, Generic[Item, Options, Batch, Raw, Result]):
     def infer(self, batch: Batch) -> Raw: ...
 
     @abstractmethod
-    def finish(self, raw: Raw) -> list[Result]:
-        """One result for each item, in order."""
+    def finish(self, raw: Raw) -> Sequence[Result | Failure]:
+        """One result for each item, in order; a Failure for one that went wrong alone."""
 
     @abstractmethod
     def unload(self) -> None:

@@ -228,7 +228,7 @@ def _return_memory() -> None:
 def _results(backend: AnyBackend, items: list[Any], options: Any) -> list[Any]:
     """Work on all together; when that fails, on each alone, so that only the guilty one is a Failure."""
     try:
-        return _as_many(backend.finish(backend.infer(backend.prepare(items, options))), items)
+        return _as_many(list(backend.finish(backend.infer(backend.prepare(items, options)))), items)
     except Exception as error:  # noqa: BLE001 - the border to foreign model code, which may raise anything
         if len(items) > 1:
             return [result for item in items for result in _results(backend, [item], options)]

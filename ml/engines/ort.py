@@ -30,7 +30,7 @@ class OrtModel:
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
         here = onnxruntime.get_available_providers()
-        providers = [_PROVIDERS[one] for one in wanted(device) if _PROVIDERS[one] in here]
+        providers = [_PROVIDERS[one] for one in wanted(device) if one in _PROVIDERS and _PROVIDERS[one] in here]
         self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         self._input = self._session.get_inputs()[0].name
 
