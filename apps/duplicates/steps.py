@@ -99,10 +99,8 @@ def write_pairs(asset_ids: list[int], matches: dict[Pair, Match]) -> None:
         DuplicatePair(first_id=first, second_id=second, distance=match.distance, form=match.form)
         for (first, second), match in new.items()
     )
-    others = {
-        asset_id for pair in [*new, *stale] for asset_id in pair if asset_id not in mine and asset_id in libraries
-    }
-    Change.objects.bulk_create(Change(asset_id=asset_id) for asset_id in sorted(others))
+    paired = {asset_id for pair in [*new, *stale] for asset_id in pair if asset_id in libraries}
+    Change.objects.bulk_create(Change(asset_id=asset_id) for asset_id in sorted(paired))
 
 
 def _comparable(asset_ids: set[int]) -> dict[int, int]:

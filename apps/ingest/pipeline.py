@@ -7,22 +7,22 @@ file that kills its worker is known by its count; whatever was tried before is t
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, prefetch_related_objects
 
 from apps.ingest import counts
 from apps.ingest.models import StepRun
-from apps.ingest.steps import BY_NAME, ORDER, STEPS, Step, dependents_of
+from apps.ingest.steps import ORDER, STEPS, Step, dependents_of
 from apps.jobs import faults, workers
 from apps.jobs.bell import ring
 from apps.library.batch import Batch, Item, PictureMemory, StepFailure
-from apps.library.models import Change
+from apps.library.models import Asset, Change
 from apps.reading.runtime import runtime
 from apps.search import indexing
 
@@ -30,15 +30,16 @@ log = logging.getLogger("mediahub.step")
 
 ALONE_LIMIT = 3  # so often an item may kill, hang or bloat its process alone before it is set aside
 RETRY_LIMIT = 5  # so often something is tried again that may pass by itself
-IDLE_LOOKS, IDLE_PAUSE = 3, 0.1
+REFRESH_EVERY = 0.25  # seconds; what changes within becomes findable together
 
 
 @dataclass
 class Claim:
-    """Rows that are ours until the lease ends."""
+    """Rows that are ours until the lease ends. `alone`: it was tried before, so nothing else is done beside it."""
 
     lease: uuid.UUID
     rows: list[StepRun]
+    alone: bool = False
     renewed: float = field(default_factory=time.monotonic)
 
     def of(self, step: Step) -> list[StepRun]:
@@ -70,13 +71,7 @@ def work_once(lane: str) -> bool:
     if not claim.rows:
         return False
     memory = PictureMemory()
-    alone = len(claim.rows) == 1 and claim.rows[0].attempts > 1
-    asset_ids = {row.asset_id for row in claim.rows}
     for step in STEPS:
-        if step.lane != lane:
-            continue
-        if not alone:
-            claim.rows += claim_more(claim.lease, step, asset_ids)
         rows = claim.of(step)
         if rows:
             do_step(step, rows, claim, memory)
@@ -85,19 +80,26 @@ def work_once(lane: str) -> bool:
     return True
 
 
+_refreshed = 0.0
+
+
 def finish_hop(*, last: bool = False) -> None:
-    """After every hop: what is new becomes findable, and everybody who may see it is told."""
-    while indexing.refresh() and last:
-        pass
+    """After every hop: what is new becomes findable, and everybody who may see it is told. Four times a second at most,
+    since most steps of a picture end together; and for certain when it is the last hop for now."""
+    global _refreshed
+    if last or time.monotonic() - _refreshed > REFRESH_EVERY:
+        while indexing.refresh() and last:
+            pass
+        _refreshed = time.monotonic()
     counts.tell(last=last)
 
 
 # -- Claiming ---------------------------------------------------------------------------------------------------------
 CLAIM = """
-    UPDATE ingest_steprun SET state = 'running', lease = %(lease)s, started_at = now(),
+    UPDATE ingest_steprun SET state = 'running', ready = true, lease = %(lease)s, started_at = now(),
         lease_until = now() + %(seconds)s * interval '1 second',
         attempts = attempts + 1, attempts_alone = attempts_alone + %(alone)s, failure = '', error = ''
-    WHERE id IN ({chosen}) RETURNING id
+    WHERE id IN ({chosen}) RETURNING *
 """
 HEAD = """
     SELECT id, attempts FROM ingest_steprun WHERE lane = %(lane)s AND state = 'waiting' AND ready
@@ -107,9 +109,10 @@ NEXT_NEW = """
     SELECT id FROM ingest_steprun WHERE lane = %(lane)s AND state = 'waiting' AND ready AND attempts = 0
     ORDER BY urgent DESC, attempts, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
-MORE = """
-    SELECT id FROM ingest_steprun WHERE asset_id = ANY(%(assets)s) AND step = %(step)s AND state = 'waiting' AND ready
-    AND attempts = 0 ORDER BY id FOR UPDATE SKIP LOCKED
+FOLLOWING = """
+    SELECT id FROM ingest_steprun d WHERE asset_id = ANY(%(assets)s) AND step = %(step)s AND state = 'waiting'
+    AND attempts = 0 AND NOT EXISTS (SELECT 1 FROM ingest_steprun n WHERE n.asset_id = d.asset_id
+    AND n.step = ANY(%(needs)s) AND n.state <> 'done') ORDER BY id FOR UPDATE SKIP LOCKED
 """
 
 
@@ -122,31 +125,27 @@ def claim_next(lane: str) -> Claim:
         if head is None:
             return Claim(lease, [])
         alone = head[1] > 0
-        values: dict[str, Any] = {
-            "lease": lease,
-            "seconds": settings.LEASE_SECONDS,
-            "lane": lane,
-            "limit": settings.BATCH_SIZES[lane],
-        }
+        values: dict[str, Any] = _terms(lease) | {"lane": lane, "limit": settings.BATCH_SIZES[lane]}
         if alone:
-            cursor.execute(CLAIM.format(chosen="%(head)s"), values | {"alone": 1, "head": head[0]})
+            rows = StepRun.objects.raw(CLAIM.format(chosen="%(head)s"), values | {"alone": 1, "head": head[0]})
         else:
-            cursor.execute(CLAIM.format(chosen=NEXT_NEW), values | {"alone": 0})
-        ids = [row[0] for row in cursor.fetchall()]
-    return Claim(lease, _load(ids))
+            rows = StepRun.objects.raw(CLAIM.format(chosen=NEXT_NEW), values)
+        claim = Claim(lease, sorted(rows, key=lambda row: row.pk), alone)
+    prefetch_related_objects(claim.rows, "asset")
+    return claim
 
 
-def claim_more(lease: uuid.UUID, step: Step, asset_ids: set[int]) -> list[StepRun]:
-    """The rows of a later step that became ready for the same assets: their pictures are still in memory."""
-    values: dict[str, Any] = {"lease": lease, "seconds": settings.LEASE_SECONDS, "alone": 0}
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(CLAIM.format(chosen=MORE), values | {"assets": list(asset_ids), "step": step.name})
-        ids = [row[0] for row in cursor.fetchall()]
-    return _load(ids)
+def claim_following(lease: uuid.UUID, step: Step, assets: Mapping[int, Asset]) -> list[StepRun]:
+    """The rows of a step of the same assets that have all they need now: their pictures are still in memory."""
+    values = _terms(lease) | {"assets": list(assets), "step": step.name, "needs": list(step.needs)}
+    rows = sorted(StepRun.objects.raw(CLAIM.format(chosen=FOLLOWING), values), key=lambda row: row.pk)
+    for row in rows:
+        row.asset = assets[row.asset_id]
+    return rows
 
 
-def _load(ids: list[int]) -> list[StepRun]:
-    return list(StepRun.objects.filter(pk__in=ids).select_related("asset").order_by("id")) if ids else []
+def _terms(lease: uuid.UUID) -> dict[str, Any]:
+    return {"lease": lease, "seconds": settings.LEASE_SECONDS, "alone": 0}
 
 
 # -- Working ----------------------------------------------------------------------------------------------------------
@@ -178,6 +177,14 @@ def do_step(step: Step, rows: list[StepRun], claim: Claim, memory: PictureMemory
             if item.asset.pk not in work.done:
                 batch.fail(item, StepFailure("internal", reason, deadly=True))
     work.settle(batch)
+
+
+# Of the revision that was worked on, and not given to somebody else meanwhile.
+STILL_OURS = """
+    SELECT r.id FROM ingest_steprun r JOIN library_asset a ON a.id = r.asset_id
+    WHERE r.id = ANY(%(ids)s) AND r.lease = %(lease)s AND r.state = 'running' AND r.revision = a.revision
+    ORDER BY r.id FOR UPDATE OF r
+"""
 
 
 @dataclass
@@ -215,7 +222,10 @@ class _Work:
             yield items
             finished = [item.asset.pk for item in items if item.asset.pk not in batch.failures]
             self._mark_done([held[asset_id] for asset_id in finished], batch.model)
-            Change.objects.bulk_create(Change(asset_id=asset_id) for asset_id in finished)
+            following = make_ready({asset_id: held[asset_id].asset for asset_id in finished}, self.step, self.claim)
+            if self.step.findable:
+                Change.objects.bulk_create(Change(asset_id=asset_id) for asset_id in finished)
+        self.claim.rows += following
         self.done.update(finished)
         for asset_id in finished:
             self._log(asset_id, "done")
@@ -237,27 +247,19 @@ class _Work:
         counts.note({row.library_id for row in held.values()}, missed)
 
     def _lock(self) -> dict[int, StepRun]:
-        held = (
-            StepRun.objects.select_for_update(of=("self",))
-            .filter(
-                pk__in=[row.pk for row in self.rows if row.asset_id not in self.done],
-                lease=self.claim.lease,
-                state=StepRun.State.RUNNING,
-            )
-            .select_related("asset")
-            .order_by("id")
-        )
-        return {row.asset_id: row for row in held if row.asset.revision == row.revision}
+        open_rows = {row.pk: row for row in self.rows if row.asset_id not in self.done}
+        with connection.cursor() as cursor:
+            cursor.execute(STILL_OURS, {"ids": list(open_rows), "lease": self.claim.lease})
+            return {open_rows[pk].asset_id: open_rows[pk] for (pk,) in cursor.fetchall()}
 
     def _mark_done(self, rows: list[StepRun], model: str) -> None:
-        ids, assets = [row.pk for row in rows], [row.asset_id for row in rows]
+        ids = [row.pk for row in rows]
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE ingest_steprun SET state = 'done', finished_at = now(), duration_ms = %s, model = %s,"
                 " version = %s, lease = NULL, lease_until = NULL, failure = '', error = '' WHERE id = ANY(%s)",
                 [self.milliseconds, model, self.step.version, ids],
             )
-            make_ready(assets, self.step.name)
 
     def _mark_failed(self, row: StepRun, failure: StepFailure) -> None:
         again = (failure.deadly and row.attempts_alone < ALONE_LIMIT) or (
@@ -273,7 +275,7 @@ class _Work:
         with connection.cursor() as cursor:
             cursor.execute("SELECT now()")
             row.finished_at = cursor.fetchone()[0]
-        row.save()
+        row.save(update_fields=["state", "failure", "error", "lease", "lease_until", "duration_ms", "finished_at"])
         if not again:
             skip_dependents(row)
         self._log(row.asset_id, row.state, failure)
@@ -286,11 +288,21 @@ class _Work:
 
 
 # -- Consequences -----------------------------------------------------------------------------------------------------
-def make_ready(asset_ids: Sequence[int], done: str) -> None:
-    """Lets those steps begin that only waited for this one. Rings for the lanes that have something to do now."""
+def make_ready(assets: Mapping[int, Asset], done: Step, claim: Claim) -> list[StepRun]:
+    """Lets those steps begin that only waited for this one. Those of the same lane join the claim: returned are their
+    rows. For the other lanes it rings."""
+    following: list[StepRun] = []
     for step in STEPS:
-        if done in step.needs and set_ready(asset_ids, step) and step.lane != BY_NAME[done].lane:
+        if done.name not in step.needs:
+            continue
+        if step.lane == done.lane and not claim.alone:
+            taken = claim_following(claim.lease, step, assets)
+            following += taken
+            if len(taken) == len(assets):
+                continue
+        if set_ready(list(assets), step) and step.lane != done.lane:
             ring(step.lane)
+    return following
 
 
 def set_ready(asset_ids: Sequence[int], step: Step) -> int:

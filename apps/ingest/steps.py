@@ -21,7 +21,8 @@ Lane = Literal["cpu", "ml"]
 @dataclass(frozen=True, slots=True)
 class Step:
     """`state` is what an asset is called while this is its first unfinished step. A higher `version` makes every result
-    of an older one stale: it is made again. `role`: the model that the results depend on."""
+    of an older one stale: it is made again. `role`: the model that the results depend on. `findable`: the results are
+    part of what an asset is found by."""
 
     name: str
     work: Callable[[Batch, Runtime], None]
@@ -32,13 +33,22 @@ class Step:
     required: bool = False
     version: int = 1
     role: Role[Any, Any, Any] | None = None
+    findable: bool = True
 
 
 STEPS: tuple[Step, ...] = (
     Step("inspect", library.inspect, lane="cpu", state="preprocessing", label=_("Open"), required=True),
     Step("facts", tagging.tag_facts, lane="cpu", needs=("inspect",), state="processing_facts", label=_("Describe")),
     Step("ocr", reading.read_text, lane="ml", needs=("inspect",), state="processing_ocr", label=_("Read"), role=OCR),
-    Step("hash", duplicates.keep_hashes, lane="cpu", needs=("inspect",), state="processing_hash", label=_("Compare")),
+    Step(
+        "hash",
+        duplicates.keep_hashes,
+        lane="cpu",
+        needs=("inspect",),
+        state="processing_hash",
+        label=_("Compare"),
+        findable=False,
+    ),
     Step(
         "duplicates",
         duplicates.find_matches,
@@ -46,6 +56,7 @@ STEPS: tuple[Step, ...] = (
         needs=("hash",),
         state="checking_duplicates",
         label=_("Find duplicates"),
+        findable=False,
     ),
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from apps.duplicates.hashes import KnownHashes
 from apps.duplicates.models import PictureHash
 from apps.library.models import Asset
 from tests.duplicates.conftest import MakeAsset
+from tests.run.house import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,10 +67,15 @@ def test_a_hash_that_changed_replaces_the_old_one_and_a_plain_one_is_forgotten(m
     assert asset.pk not in known.refresh()
 
 
+def read_again_from(known: KnownHashes) -> int:
+    return PictureHash.objects.filter(written_in__gte=known._read_from).count()
+
+
 def test_only_news_are_read_again(make_asset: MakeAsset) -> None:
     known = KnownHashes()
     write(make_asset())
     known.refresh()
     write(make_asset())
     assert len(known.refresh()) == 2
-    assert PictureHash.objects.filter(written_in__gte=known._read_from).count() == 0
+    # Whatever else is written on this server at the moment holds the horizon back; it moves on when that ends.
+    assert eventually(lambda: bool(known.refresh()) and not read_again_from(known))

@@ -49,9 +49,10 @@ def upload(scope: Scope) -> Upload:
 
 
 def walk() -> None:
-    """Works in both lanes until nothing waits."""
+    """Works in both lanes until nothing waits, as two bells would."""
     while any([pipeline.work_once("cpu"), pipeline.work_once("ml")]):
         pass
+    pipeline.finish_hop(last=True)
 
 
 def states(asset_id: int) -> dict[str, str]:

@@ -74,7 +74,7 @@ def test_a_photo_walks_from_its_bytes_to_the_search_result(upload: Upload, scope
 
 def test_a_picture_is_findable_before_its_words_are_read(upload: Upload, scope: Scope) -> None:
     asset_id = upload(jpeg(1), "harbour.jpg").asset_id
-    pipeline.work_once("cpu")
+    pipeline.drain("cpu")
     assert states(asset_id)["ocr"] == "waiting"
     assert [hit.asset.pk for hit in search(scope, Query(text="harbour")).items] == [asset_id]
 
