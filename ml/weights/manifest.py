@@ -74,13 +74,17 @@ def _hub(repository: str, *files: WeightsFile | str, revision: str = "main") -> 
 
 
 def _open_clip(repository: str, *files: WeightsFile | str, revision: str = "main") -> tuple[WeightsFile, ...]:
-    """As OpenCLIP reads a folder: its configuration, one safetensors file, the tokenizer."""
+    """As OpenCLIP reads a folder: configuration, one safetensors file, the tokenizer unless it is OpenCLIP's own."""
     tokenizer = (
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        WeightsFile("vocab.json", optional=True),
-        WeightsFile("merges.txt", optional=True),
+        WeightsFile(name, optional=True)
+        for name in (
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "tokenizer.model",
+            "vocab.json",
+            "merges.txt",
+        )
     )
     return _hub(repository, "open_clip_config.json", *files, *tokenizer, revision=revision)
 
@@ -117,7 +121,9 @@ _WHISPER_TOKENIZER = (
     WeightsFile(
         "tokenizer.json", size=2_203_239, sha256="fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"
     ),
-    WeightsFile("vocabulary.txt", sha256="34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"),
+    WeightsFile(
+        "vocabulary.txt", size=459_861, sha256="34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"
+    ),
 )
 
 ROWS: tuple[Weights, ...] = (
@@ -367,7 +373,7 @@ ROWS: tuple[Weights, ...] = (
         roles=("faces",),
         files=(
             WeightsFile("det_500m.onnx", sha256="5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a"),
-            WeightsFile("w600k_mbf.onnx"),
+            WeightsFile("w600k_mbf.onnx", sha256="9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f"),
         ),
         archive=WeightsFile(
             "buffalo_sc.zip",
@@ -455,6 +461,7 @@ ROWS: tuple[Weights, ...] = (
                 sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
             ),
             *_WHISPER_TOKENIZER,
+            revision="ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66",
         ),
         code_licence="MIT (faster-whisper)",
         weights_licence="MIT",

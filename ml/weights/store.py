@@ -1,7 +1,41 @@
 """The folder of installed models: one folder a name, complete or not there at all."""
 
+import fcntl
+import json
 import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
+
+from .files import WeightsError, plain_name, sync
+
+RECORD = "weights.json"
+How = Literal["pulled", "imported", "exported"]
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """`known`: the checksum was known before the file came, else it was written down when it did."""
+
+    path: str
+    size: int
+    sha256: str
+    known: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was installed under a name; lies in the model's folder."""
+
+    name: str
+    how: How
+    source: str
+    installed_at: str
+    files: tuple[FileRecord, ...]
 
 
 def home() -> Path:
@@ -23,3 +57,79 @@ def missing(name: str, *files: str) -> str | None:
     if Path(name).is_absolute():
         return f"Not installed: {place} lacks {', '.join(absent)}." if absent else f"Not installed: no folder {place}."
     return f"Not installed: {name}. Run: python -m ml models pull {name}"
+
+
+def installed() -> list[str]:
+    """The names of all folders of models."""
+    try:
+        return sorted(entry.name for entry in home().iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    except FileNotFoundError:
+        return []
+
+
+def record(name: str) -> Record | None:
+    """What is written down about an installed model; None when nothing is, or nothing readable."""
+    try:
+        told = json.loads((folder(name) / RECORD).read_text())
+        files = tuple(FileRecord(**file) for file in told.pop("files"))
+        return Record(files=files, **told)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def write_record(place: Path, name: str, how: How, source: str, files: tuple[FileRecord, ...]) -> Record:
+    """Writes it into `place`, which may still be on its way to its name."""
+    written = Record(name, how, source, datetime.now(UTC).isoformat(timespec="seconds"), files)
+    (place / RECORD).write_text(json.dumps(asdict(written), indent=2) + "\n")
+    return written
+
+
+@contextmanager
+def incoming(name: str, on_wait: Callable[[str], None] | None = None) -> Iterator[Path]:
+    """A folder on the models' disk in which a model is gathered; it stays there until `publish`, for a later try.
+
+    Only one process gathers a model at a time; another one waits for it, having called `on_wait`.
+    """
+    try:
+        place = home() / ".incoming" / plain_name(name)
+        place.mkdir(parents=True, exist_ok=True)
+        lock = (place.parent / f"{name}.lock").open("w")
+    except OSError as error:
+        raise WeightsError(f"The folder of models cannot be written to: {error}. Check MEDIAHUB_MODELS.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if on_wait:
+                on_wait(name)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        place.mkdir(exist_ok=True)
+        yield place
+
+
+def publish(place: Path, name: str) -> Path:
+    """Give a gathered folder its name, in one step and for good. What had the name before is gone."""
+    for file in place.rglob("*"):
+        sync(file)
+    sync(place)
+    final = home() / plain_name(name)
+    old = place.with_name(f"{name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    place.rename(final)
+    sync(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def remove(name: str) -> None:
+    """Raises WeightsError when there is none."""
+    place = home() / plain_name(name)
+    if not place.is_dir():
+        raise WeightsError(f"{name} is not installed. Installed are: {', '.join(installed()) or 'none'}.")
+    gone = home() / ".incoming" / f"{name}.old"
+    gone.parent.mkdir(exist_ok=True)
+    shutil.rmtree(gone, ignore_errors=True)
+    place.rename(gone)
+    shutil.rmtree(gone)

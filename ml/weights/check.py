@@ -1,0 +1,59 @@
+"""Whether what is installed is still what was installed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from . import manifest, store
+from .files import sha256_of
+
+State = Literal["whole", "damaged", "unknown"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`unknown`: nothing is written down about it (a folder that was copied in by hand).
+
+    `trouble` says for a damaged one what is wrong, `mend` the command that mends it. `pinned`: every file is the one
+    that was published; else they are what was first installed.
+    """
+
+    name: str
+    state: State
+    trouble: str | None
+    mend: str | None
+    pinned: bool
+    size: int
+
+
+def verify(seen: Callable[[str], None] | None = None) -> list[Verdict]:
+    """Reads every byte of every installed model; `seen` is told each name before."""
+    verdicts = []
+    for name in store.installed():
+        if seen:
+            seen(name)
+        verdicts.append(verdict(name))
+    return verdicts
+
+
+def verdict(name: str, *, deep: bool = True) -> Verdict:
+    """Without `deep` only the files' sizes are looked at, which is quick."""
+    place = store.folder(name)
+    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    row = manifest.row(name)
+    mend = f"python -m ml models pull {name}" if row and not row.package else "install it again from where it came"
+    if (record := store.record(name)) is None:
+        return Verdict(name, "unknown", "nothing is written down about it", mend, pinned=False, size=size)
+    troubles = []
+    for file in record.files:
+        path = place / file.path
+        if not path.is_file():
+            troubles.append(f"{file.path} is missing")
+        elif path.stat().st_size != file.size:
+            troubles.append(f"{file.path} has {path.stat().st_size:,} bytes instead of {file.size:,}")
+        elif deep and sha256_of(path) != file.sha256:
+            troubles.append(f"{file.path} was changed")
+    pinned = all(file.known for file in record.files)
+    if troubles:
+        return Verdict(name, "damaged", "; ".join(troubles), mend, pinned, size)
+    return Verdict(name, "whole", None, None, pinned, size)

@@ -1,0 +1,223 @@
+"""Install models from a folder, for houses without internet."""
+
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import manifest, store
+from .files import WeightsError, no_room, plain_name, problem, sha256_of
+from .manifest import Weights, WeightsFile
+from .store import RECORD, FileRecord
+
+_MOST_FILES = 10_000
+
+
+@dataclass(frozen=True)
+class Left:
+    """A file that was not taken, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The names that were installed, and what stayed behind."""
+
+    names: tuple[str, ...]
+    left: tuple[Left, ...]
+
+
+def import_folder(
+    folder: Path, *, name: str | None = None, trust: bool = False, rows: tuple[Weights, ...] = manifest.ROWS
+) -> Imported:
+    """Install every model that lies in this folder or below it; raises WeightsError when the folder cannot be read.
+
+    A model is recognised by its files' names and checksums; files without a known checksum count only in a folder that
+    bears the model's name. With `name` the folder itself is that model; `trust` then takes files with other checksums
+    than the known ones, and writes theirs down. Copies; the folder stays as it is.
+    """
+    if not folder.is_dir():
+        raise WeightsError(f"There is no folder {folder}.")
+    places = _places(folder)
+    checksums = _Checksums()
+    try:
+        if name is not None:
+            return _as(plain_name(name), folder, places[0][1], trust, rows, checksums)
+        return _recognised(places, rows, checksums)
+    except OSError as error:
+        if no_room(error):
+            raise WeightsError(f"The disk with {store.home()} is full. Free some room and try again.") from error
+        raise WeightsError(f"The models cannot be copied: {error}.") from error
+
+
+def _places(folder: Path) -> list[tuple[Path, dict[str, Path]]]:
+    """Each folder with its files by name, the given one first. Links are not followed."""
+    places: list[tuple[Path, dict[str, Path]]] = []
+    count = 0
+    for top, folders, names in os.walk(folder):
+        folders[:] = sorted(one for one in folders if not one.startswith("."))
+        files = {name: Path(top, name) for name in sorted(names) if Path(top, name).is_file() and name != RECORD}
+        places.append((Path(top), files))
+        count += len(files)
+        if count > _MOST_FILES:
+            raise WeightsError(f"{folder} holds more than {_MOST_FILES:,} files. Name the folder of the models alone.")
+    return places
+
+
+class _Checksums:
+    """Of each file once; large ones take a while."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, str] = {}
+
+    def __call__(self, path: Path) -> str:
+        if path not in self._known:
+            self._known[path] = sha256_of(path)
+        return self._known[path]
+
+    def is_of(self, path: Path, file: WeightsFile) -> bool:
+        if file.size is not None and path.stat().st_size != file.size:
+            return False
+        return self(path) == file.sha256
+
+
+def _recognised(
+    places: list[tuple[Path, dict[str, Path]]], rows: tuple[Weights, ...], checksums: _Checksums
+) -> Imported:
+    names: list[str] = []
+    used: set[Path] = set()
+    for place, files in places:
+        for row in rows:
+            taken = _of_row(row, place, files, checksums)
+            if taken and row.name not in names:
+                _install(row.name, row.source, taken)
+                names.append(row.name)
+            used |= {path for path, _ in taken}
+    left = [Left(path, reason) for path, reason in _reasons(places, used, rows, checksums)]
+    return Imported(tuple(names), tuple(left))
+
+
+def _of_row(row: Weights, place: Path, files: dict[str, Path], checksums: _Checksums) -> list[tuple[Path, FileRecord]]:
+    """The row's files in this folder, or nothing when one is missing or another one."""
+    archive = row.archive
+    if archive and archive.path in files and checksums.is_of(files[archive.path], archive):
+        return [(files[archive.path], FileRecord(file.path, 0, "", known=True)) for file in row.files]
+    named = place.name.lower() == row.name.lower()
+    taken = []
+    for file in row.files:
+        path = files.get(file.path)
+        if path is None and file.optional:
+            continue
+        if path is None or not (checksums.is_of(path, file) if file.sha256 else named):
+            return []
+        if problem(path, pinned=file.sha256 is not None):
+            return []
+        taken.append((path, _record(file.path, path, checksums, known=file.sha256 is not None)))
+    return taken
+
+
+def _reasons(
+    places: list[tuple[Path, dict[str, Path]]], used: set[Path], rows: tuple[Weights, ...], checksums: _Checksums
+) -> Iterator[tuple[Path, str]]:
+    """Why each file that stayed behind did."""
+    for place, files in places:
+        for name, path in files.items():
+            if path in used:
+                continue
+            candidates = [(row, file) for row in rows for file in row.files if file.path == name]
+            pinned = next(((row, file) for row, file in candidates if file.sha256), None)
+            trouble = problem(path, pinned=False)
+            if pinned and not checksums.is_of(path, pinned[1]):
+                yield (
+                    path,
+                    (
+                        f"it bears the name of {pinned[0].name}, but is another file: its checksum is "
+                        f"{checksums(path)[:16]}..., not {str(pinned[1].sha256)[:16]}.... If you trust it, run: "
+                        f"python -m ml models import {place} --as {pinned[0].name} --trust"
+                    ),
+                )
+            elif trouble:
+                yield path, trouble
+            elif candidates:
+                yield (
+                    path,
+                    (
+                        "it can belong to several models. Put all files of one model into a folder with its name "
+                        f"({', '.join(row.name for row, _ in candidates[:3])}{', ...' if len(candidates) > 3 else ''})"
+                    ),
+                )
+            else:
+                yield path, "no known model has a file of this name"
+
+
+def _as(
+    name: str,
+    folder: Path,
+    files: dict[str, Path],
+    trust: bool,
+    rows: tuple[Weights, ...],
+    checksums: _Checksums,
+) -> Imported:
+    row = next((row for row in rows if row.name.lower() == name.lower()), None)
+    known = {file.path: file for file in row.files} if row else {}
+    if absent := [file.path for file in known.values() if file.path not in files and not file.optional]:
+        raise WeightsError(f"{folder} lacks {', '.join(absent)}, without which it is not {name}.")
+    taken: list[tuple[Path, FileRecord]] = []
+    left: list[Left] = []
+    for path_name, path in files.items():
+        if row and path_name not in known:
+            left.append(Left(path, f"{row.name} has no file of this name"))
+            continue
+        checksum = known[path_name].sha256 if row else None
+        is_known = checksum is not None and checksums(path) == checksum
+        if checksum and not is_known and not trust:
+            raise WeightsError(
+                f"{path} is another file than the one that was published: its checksum is {checksums(path)[:16]}..., "
+                f"not {checksum[:16]}.... If you trust it all the same, add --trust."
+            )
+        if trouble := problem(path, pinned=is_known):
+            raise WeightsError(f"{path} cannot be taken: {trouble}.")
+        taken.append((path, _record(path_name, path, checksums, known=is_known)))
+    if not taken:
+        raise WeightsError(f"{folder} holds no files.")
+    installed_name = row.name if row else name
+    _install(installed_name, row.source if row else str(folder), taken)
+    return Imported((installed_name,), tuple(left))
+
+
+def _record(name: str, path: Path, checksums: _Checksums, *, known: bool) -> FileRecord:
+    return FileRecord(name, path.stat().st_size, checksums(path), known=known)
+
+
+def _install(name: str, source: str, taken: list[tuple[Path, FileRecord]]) -> None:
+    """Copies are hashed again: what counts is what is on the models' disk."""
+    with store.incoming(name) as place:
+        records = []
+        for path, record in taken:
+            target = place / record.path
+            if path.suffix == ".zip":
+                _unpack(path, target)
+            else:
+                shutil.copyfile(path, target)
+            checksum = sha256_of(target)
+            if record.sha256 and checksum != record.sha256:
+                target.unlink()
+                raise WeightsError(f"{path} changed while it was copied. Check the disk that it lies on.")
+            records.append(FileRecord(record.path, target.stat().st_size, checksum, record.known))
+        for stranger in {path.name for path in place.iterdir()} - {record.path for record in records}:
+            (place / stranger).unlink()
+        store.write_record(place, name, "imported", source, tuple(records))
+        store.publish(place, name)
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        member = next((info for info in opened.infolist() if Path(info.filename).name == target.name), None)
+        if member is None:
+            raise WeightsError(f"{archive} does not hold {target.name}.")
+        with opened.open(member) as source, target.open("wb") as unpacked:
+            shutil.copyfileobj(source, unpacked)
