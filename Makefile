@@ -1,5 +1,6 @@
 # make run            MediaHub on http://127.0.0.1:8000/ (PHOTOS=~/Pictures also adds that folder)
 # make test           every check, then the tests
+# make test-ml        the tests of the models that need torch, in an environment of their own
 # make bench          the benchmarks, one table
 # make lock           after a change of requirements/*.in
 #
@@ -21,8 +22,8 @@ MAKE_VENV = \
 			fi; \
 			$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break; \
 		done; \
-		if command -v uv >/dev/null; then uv venv --quiet --no-python-downloads --python "$$python" .venv; \
-		else "$$python" -m venv .venv; fi || exit 1; \
+		if command -v uv >/dev/null; then uv venv --quiet --no-python-downloads --python "$$python" $(@D); \
+		else "$$python" -m venv $(@D); fi || exit 1; \
 	fi
 
 INSTALL = \
@@ -46,6 +47,21 @@ run: .venv/installed
 	@lock=requirements/dev.txt; $(INSTALL)
 	@touch $@
 
+# pip, not uv, because torch for processors comes from where pip's configuration says: PyTorch's own index, or a folder.
+# The registry's build, the second choice, needs a GPU and the CUDA packages beside it.
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --no-deps
+.venv-ml/installed: BIN = .venv-ml/bin
+.venv-ml/installed: requirements/torch.txt requirements/torch-wheels.txt requirements/torch-cpu.txt
+	@$(MAKE_VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	@echo "Installing torch and what the models need into .venv-ml (3 GB) ..."
+	@$(PIP_INSTALL) -r requirements/torch-cpu.txt 2>/dev/null || true
+	@$(PIP_INSTALL) -r requirements/torch-wheels.txt -r requirements/torch.txt
+	@$(BIN)/python -c 'import torch' || { \
+		echo "This torch cannot be imported. Without a GPU, tell pip of PyTorch's index of CPU builds and try again." >&2; \
+		exit 1; }
+	@touch $@
+
 # Migrations, production settings and the API's schema are checked by tests/run/test_check.py.
 test: .venv/installed-dev
 	$(BIN)/ruff check
@@ -54,11 +70,15 @@ test: .venv/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+test-ml: .venv-ml/installed
+	.venv-ml/bin/python -m pytest -n 2 --dist loadfile tests/models tests/ml/test_contract.py
+
 bench: .venv/installed-dev
 	$(BIN)/python -m bench
 
 lock:
 	$(COMPILE) requirements/base.in -o requirements/base.txt
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) requirements/torch.in -o requirements/torch.txt
 
-.PHONY: run test bench lock
+.PHONY: run test test-ml bench lock
