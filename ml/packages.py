@@ -16,6 +16,9 @@ OPTIONAL: dict[str, Package] = {
     for package in (
         Package("onnxruntime", extra="ml"),
         Package("rapidocr", extra="ml"),
+        Package("tokenizers", extra="ml"),
+        *(Package(module, extra="torch") for module in ("torch", "torchvision", "open_clip", "timm", "transformers")),
+        *(Package(module, extra="torch") for module in ("onnx", "onnxscript")),
     )
 }
 
