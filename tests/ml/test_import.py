@@ -1,0 +1,173 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from ml.weights import missing
+from ml.weights.check import verify
+from ml.weights.files import WeightsError
+from ml.weights.manifest import Weights, WeightsFile
+from ml.weights.offline import import_folder
+from ml.weights.store import installed, record, remove
+
+SHARP, WORDS = b"\x08\x07 sharp", b'{"cat": 1}'
+PICKLE = b"\x80\x04 a pickle"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def row(name: str, *files: WeightsFile) -> Weights:
+    return Weights(name, ("detector",), files, "MIT", "MIT", "a test", memory_mb=1, good_at="tests")
+
+
+ROWS = (
+    row("sharp", WeightsFile("sharp.onnx", sha256=sha256(SHARP)), WeightsFile("more.json", optional=True)),
+    row("worded", WeightsFile("model.onnx"), WeightsFile("words.json")),
+    row("worded_too", WeightsFile("model.onnx"), WeightsFile("words.json")),
+    row("old", WeightsFile("old.pth", sha256=sha256(PICKLE))),
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Path:
+    """What somebody brings along."""
+    (tmp_path / "stick").mkdir()
+    return tmp_path / "stick"
+
+
+def test_a_file_with_a_known_checksum_is_recognised_wherever_it_lies(stick: Path, home: Path) -> None:
+    (stick / "deep" / "down").mkdir(parents=True)
+    (stick / "deep" / "down" / "sharp.onnx").write_bytes(SHARP)
+    result = import_folder(stick, rows=ROWS)
+    assert result.names == ("sharp",)
+    assert (home / "sharp" / "sharp.onnx").read_bytes() == SHARP
+    assert missing("sharp", "sharp.onnx") is None
+    assert (stick / "deep" / "down" / "sharp.onnx").read_bytes() == SHARP
+
+
+def test_files_without_known_checksums_need_a_folder_with_the_models_name(stick: Path) -> None:
+    for folder in (stick, stick / "Worded"):
+        folder.mkdir(exist_ok=True)
+        (folder / "model.onnx").write_bytes(SHARP)
+        (folder / "words.json").write_bytes(WORDS)
+    result = import_folder(stick, rows=ROWS)
+    assert result.names == ("worded",)
+    assert {left.path.parent for left in result.left} == {stick}
+    assert all("can belong to several models" in left.reason for left in result.left)
+    told = record("worded")
+    assert told
+    assert [file.known for file in told.files] == [False, False]
+
+
+def test_another_file_of_a_known_name_is_left_with_the_command_that_takes_it(stick: Path) -> None:
+    (stick / "sharp.onnx").write_bytes(SHARP + b"er")
+    (left,) = import_folder(stick, rows=ROWS).left
+    assert f"models import {stick} --as sharp --trust" in left.reason
+    assert installed() == []
+    with pytest.raises(WeightsError, match=r"another file.*add --trust"):
+        import_folder(stick, name="sharp", rows=ROWS)
+    assert import_folder(stick, name="sharp", trust=True, rows=ROWS).names == ("sharp",)
+    (verdict,) = verify()
+    assert (verdict.state, verdict.pinned) == ("whole", False)
+
+
+def test_a_model_of_ones_own_may_have_any_name(stick: Path) -> None:
+    (stick / "image.onnx").write_bytes(SHARP)
+    assert import_folder(stick, name="our-own", rows=ROWS).names == ("our-own",)
+    assert installed() == ["our-own"]
+
+
+@pytest.mark.parametrize("name", ["../escape", "/root", ".hidden", "", "a b"])
+def test_a_name_is_one_folder(stick: Path, name: str) -> None:
+    (stick / "image.onnx").write_bytes(SHARP)
+    with pytest.raises(WeightsError, match="cannot be the name of a model"):
+        import_folder(stick, name=name)
+
+
+def test_half_a_model_is_no_model(stick: Path) -> None:
+    (stick / "worded").mkdir()
+    (stick / "worded" / "model.onnx").write_bytes(SHARP)
+    assert import_folder(stick, rows=ROWS).names == ()
+    with pytest.raises(WeightsError, match=r"lacks words\.json, without which it is not worded"):
+        import_folder(stick / "worded", name="worded", rows=ROWS)
+
+
+def test_a_pickle_is_taken_only_when_every_byte_of_it_is_known(stick: Path) -> None:
+    (stick / "old.pth").write_bytes(PICKLE)
+    assert import_folder(stick, rows=ROWS).names == ("old",)
+    (stick / "old.pth").write_bytes(PICKLE + b"!")
+    with pytest.raises(WeightsError, match="pickle, which can run programs, and its checksum is not a known one"):
+        import_folder(stick, name="old", trust=True, rows=ROWS)
+    (stick / "old.pth").rename(stick / "new.bin")
+    with pytest.raises(WeightsError, match="pickle, which can run programs"):
+        import_folder(stick, name="new", rows=ROWS)
+
+
+def test_what_nobody_knows_is_named(stick: Path) -> None:
+    (stick / "holiday.jpg").write_bytes(b"a picture")
+    (stick / "notes.txt").write_bytes(b"a note")
+    result = import_folder(stick, rows=ROWS)
+    assert [(left.path.name, left.reason) for left in result.left] == [
+        ("holiday.jpg", "files of the kind .jpg are not weights that can be read safely"),
+        ("notes.txt", "no known model has a file of this name"),
+    ]
+
+
+def test_links_out_of_the_folder_are_not_followed(stick: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "sharp.onnx").write_bytes(SHARP)
+    (stick / "linked").symlink_to(tmp_path / "elsewhere")
+    assert import_folder(stick, rows=ROWS).names == ()
+
+
+def test_a_second_import_replaces_the_first(stick: Path, home: Path) -> None:
+    (stick / "image.onnx").write_bytes(SHARP)
+    (stick / "gone.json").write_bytes(WORDS)
+    import_folder(stick, name="own", rows=ROWS)
+    (stick / "gone.json").unlink()
+    (stick / "image.onnx").write_bytes(SHARP * 2)
+    import_folder(stick, name="own", rows=ROWS)
+    assert sorted(path.name for path in (home / "own").iterdir()) == ["image.onnx", "weights.json"]
+    assert (home / "own" / "image.onnx").read_bytes() == SHARP * 2
+
+
+def test_an_installed_model_can_be_imported_again_from_a_copy_of_it(stick: Path, home: Path) -> None:
+    (stick / "image.onnx").write_bytes(SHARP)
+    import_folder(stick, name="own", rows=ROWS)
+    assert import_folder(home / "own", name="copy", rows=ROWS).names == ("copy",)
+
+
+def test_no_folder_is_said(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="There is no folder"):
+        import_folder(tmp_path / "nowhere")
+
+
+def test_a_removed_model_is_gone(stick: Path) -> None:
+    (stick / "image.onnx").write_bytes(SHARP)
+    import_folder(stick, name="own", rows=ROWS)
+    remove("own")
+    assert installed() == []
+    with pytest.raises(WeightsError, match=r"own is not installed\. Installed are: none"):
+        remove("own")
+    with pytest.raises(WeightsError, match="cannot be the name"):
+        remove("../stick")
+
+
+def test_the_published_models_of_the_material_are_recognised(material: Path) -> None:
+    result = import_folder(material / "models")
+    assert {"yunet", "ram_tags"} <= set(result.names)
+    reasons = {left.path.name: left.reason for left in result.left}
+    assert "--as yolox_nano --trust" in reasons["yolox_nano.onnx"]
+    assert "not weights that can be read safely" in reasons["deeplabv3_mnv2_pascal_quant.tflite"]
+    taken = import_folder(material / "models" / "objects", name="yolox_nano", trust=True)
+    assert taken.names == ("yolox_nano",)
+    assert [left.path.name for left in taken.left] == ["coco_labels.txt"]
+    assert {verdict.state for verdict in verify()} == {"whole"}

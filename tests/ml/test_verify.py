@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from ml.weights.check import Verdict, verdict, verify
+from ml.weights.offline import import_folder
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed model of a known name."""
+    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "models"))
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "stick" / "yolox_nano.onnx").write_bytes(b"\x08 some numbers")
+    import_folder(tmp_path / "stick", name="yolox_nano", trust=True)
+    return tmp_path / "models" / "yolox_nano"
+
+
+def only() -> Verdict:
+    (verdict,) = verify()
+    return verdict
+
+
+def test_a_whole_model_is_whole(model: Path) -> None:
+    assert (only().state, only().trouble, only().mend) == ("whole", None, None)
+
+
+def test_a_changed_byte_is_found_and_the_cure_named(model: Path) -> None:
+    (model / "yolox_nano.onnx").write_bytes(b"\x08 same numbers")
+    (model / "yolox_nano.onnx").write_bytes(b"\x08 some numbert")
+    assert (only().state, only().trouble) == ("damaged", "yolox_nano.onnx was changed")
+    assert only().mend == "python -m ml models pull yolox_nano"
+
+
+def test_a_lost_or_shorter_file_is_found_without_reading_all(model: Path) -> None:
+    (model / "yolox_nano.onnx").write_bytes(b"\x08")
+    assert verdict("yolox_nano", deep=False).trouble == "yolox_nano.onnx has 1 bytes instead of 14"
+    (model / "yolox_nano.onnx").unlink()
+    assert verdict("yolox_nano", deep=False).trouble == "yolox_nano.onnx is missing"
+
+
+@pytest.mark.parametrize("record", ["", "{}", "[]", '{"files": [{}]}', '{"files": []}'])
+def test_a_folder_without_a_readable_record_is_unknown(model: Path, record: str) -> None:
+    (model / "weights.json").write_text(record)
+    assert (only().state, only().trouble) == ("unknown", "nothing is written down about it")
+
+
+def test_nothing_installed_is_nothing_to_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "nowhere"))
+    assert verify() == []
