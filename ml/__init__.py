@@ -7,6 +7,7 @@ with Runtime({"ocr": {"BACKEND": "rapidocr", "OPTIONS": {"threads": 2}}}) as run
         if isinstance(result, Failure): ...
 """
 
+from .meter import Account, Answers, Budget, Meter, Refused, Usage
 from .results import (
     Answer,
     Box,
@@ -63,7 +64,8 @@ from .roles import (
     TagOptions,
     TranscribeOptions,
 )
-from .runtime import BackendSetting, BackendStatus, Runtime, SettingsError
+from .runtime import BackendStatus, Runtime
+from .settings import BackendSetting, SettingsError
 
 __all__ = [
     "ANSWERER",
@@ -80,11 +82,14 @@ __all__ = [
     "TAGGER",
     "TEXT_EMBEDDER",
     "TRANSCRIBER",
+    "Account",
     "Answer",
     "AnswerOptions",
+    "Answers",
     "BackendSetting",
     "BackendStatus",
     "Box",
+    "Budget",
     "CaptionOptions",
     "Description",
     "DetectOptions",
@@ -96,12 +101,14 @@ __all__ = [
     "Failure",
     "GenerateOptions",
     "Generated",
+    "Meter",
     "ModelName",
     "OcrOptions",
     "PageText",
     "Picture",
     "Prompt",
     "Question",
+    "Refused",
     "Role",
     "Runtime",
     "Seen",
@@ -120,6 +127,7 @@ __all__ = [
     "Transcript",
     "Turn",
     "Turns",
+    "Usage",
     "Vector",
     "Word",
 ]

@@ -29,6 +29,14 @@ class NotInstalled(Exception):
     """A package or the weights are missing. The message says what to install."""
 
 
+class Unavailable(Exception):
+    """The machine that a backend asks cannot be asked now; nothing is wrong with the items."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class Backend(ABC, Generic[Item, Options, Batch, Raw, Result]):
     """`memory_mb`: what the loaded model takes at work, on the device it runs on. `batch_size`: items worked on
     together. `idle_seconds`: unused for so long it is unloaded; 0: it stays while there is room.

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .meter import UNMETERED, Account
 from .results import (
     Answer,
     Description,
@@ -76,6 +77,7 @@ class DetectOptions:
     min_score: float = 0.3
     overlap: float = 0.5
     at_most: int = 100
+    account: Account = UNMETERED
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class CaptionOptions:
 
     kind: str = "photo"
     max_words: int = 40
+    account: Account = UNMETERED
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +106,7 @@ class Question:
 @dataclass(frozen=True)
 class AnswerOptions:
     max_words: int = 60
+    account: Account = UNMETERED
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ class GenerateOptions:
     max_tokens: int = 500
     temperature: float = 0.3
     stop: tuple[str, ...] = ()
+    account: Account = UNMETERED
 
 
 def _picture_problem(picture: Picture) -> str | None:
