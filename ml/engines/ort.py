@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ _PROVIDERS: dict[Device, str] = {
 
 
 class OrtModel:
-    """A model with one input and one output. Raises ImportError when ONNX Runtime is not installed."""
+    """One model file. Raises ImportError when ONNX Runtime is not installed."""
 
     def __init__(self, path: Path, *, device: Device | None, threads: int) -> None:
         import onnxruntime
@@ -32,7 +33,7 @@ class OrtModel:
         here = onnxruntime.get_available_providers()
         providers = [_PROVIDERS[one] for one in wanted(device) if one in _PROVIDERS and _PROVIDERS[one] in here]
         self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-        self._input = self._session.get_inputs()[0].name
+        self.inputs = [node.name for node in self._session.get_inputs()]
 
     @property
     def device(self) -> Device:
@@ -45,9 +46,17 @@ class OrtModel:
         return self._session.get_modelmeta().custom_metadata_map
 
     def __call__(self, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Raises MemoryError when the model does not find enough, which ONNX Runtime says in words only."""
+        """For a model with one input: its first output. Errors as in `run`."""
+        first: npt.NDArray[np.float32] = self.run({self.inputs[0]: array})[0]
+        return first
+
+    def run(self, arrays: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        """All outputs; arrays that the model has no input for are left out.
+
+        Raises MemoryError when the model does not find enough, which ONNX Runtime says in words only.
+        """
         try:
-            return self._session.run(None, {self._input: array})[0]
+            return self._session.run(None, {name: array for name, array in arrays.items() if name in self.inputs})
         except Exception as error:  # its exceptions have no public base class
             if "allocate memory" in str(error) or "bad_alloc" in str(error):
                 raise MemoryError(str(error)) from error

@@ -1,6 +1,6 @@
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 class SessionOptions:
@@ -26,7 +26,7 @@ class InferenceSession:
     def get_outputs(self) -> list[_Node]: ...
     def get_modelmeta(self) -> _Metadata: ...
     def run(
-        self, output_names: Sequence[str] | None, input_feed: Mapping[str, npt.NDArray[np.float32]]
-    ) -> list[npt.NDArray[np.float32]]: ...
+        self, output_names: Sequence[str] | None, input_feed: Mapping[str, npt.NDArray[Any]]
+    ) -> list[npt.NDArray[Any]]: ...
 
 def get_available_providers() -> list[str]: ...
