@@ -59,7 +59,7 @@ def test_a_deadly_picture_kills_the_process() -> None:
 
 
 def test_many_threads_load_a_model_once(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="ml.runtime")
+    caplog.set_level("INFO", logger="ml.candidate")
     with Runtime({"ocr": FAKE}) as runtime, ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: texts(list(runtime.map(OCR, [plain((1, 2, 3))] * 9))), range(8)))
     assert answers == [["average #010203"] * 9] * 8
@@ -81,7 +81,7 @@ def test_a_package_that_is_there_but_broken_counts_as_not_installed(monkeypatch:
     with Runtime({"ocr": {"BACKEND": "rapidocr"}}) as runtime:
         if not runtime.status()[0].installed:
             pytest.skip("rapidocr is not installed")
-        monkeypatch.setattr("ml.runtime.missing_packages", lambda modules: None)
+        monkeypatch.setattr("ml.candidate.missing_packages", lambda modules: None)
         monkeypatch.setitem(sys.modules, "onnxruntime", None)
         (failure,) = runtime.map(OCR, [plain((0, 0, 0))])
         assert isinstance(failure, Failure)
