@@ -43,6 +43,8 @@ SERVER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
+    # A child takes all its memory anew. In pages of 2 MB that costs a third less of the system's time (12 of 38 ms).
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 
 
