@@ -23,7 +23,7 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class Weights:
-    """One folder of `ml.weights.home()`.
+    """One folder of `ml.weights.home()`. `backends`: the keys of `ml.registry` that run it.
 
     `archive`: the ZIP that holds all files. `package`: the Python package that brings them; there is nothing to pull.
     `memory_mb`: what the loaded model takes at work, roughly; measured only where its backend says so.
@@ -31,6 +31,7 @@ class Weights:
 
     name: str
     roles: tuple[str, ...]
+    backends: tuple[str, ...]
     files: tuple[WeightsFile, ...]
     code_licence: str
     weights_licence: str
@@ -131,6 +132,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="ViT-B-32-laion2b_s34b_b79k",
         roles=("image_embedder", "query_embedder"),
+        backends=("open_clip_onnx", "open_clip_torch"),
         files=_open_clip(
             "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
             WeightsFile(
@@ -149,6 +151,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="ViT-B-16-SigLIP2",
         roles=("image_embedder", "query_embedder"),
+        backends=("open_clip_onnx", "open_clip_torch"),
         files=_open_clip("timm/ViT-B-16-SigLIP2", "open_clip_model.safetensors"),
         code_licence="MIT (OpenCLIP)",
         weights_licence="Apache-2.0",
@@ -159,6 +162,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="ViT-H-14-laion2b_s32b_b79k",
         roles=("image_embedder", "query_embedder"),
+        backends=("open_clip_onnx", "open_clip_torch"),
         files=_open_clip("laion/CLIP-ViT-H-14-laion2B-s32B-b79K", "open_clip_model.safetensors"),
         code_licence="MIT (OpenCLIP)",
         weights_licence="MIT",
@@ -169,6 +173,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="coca_ViT-B-32-laion2b_s13b_b90k",
         roles=("image_embedder", "query_embedder"),
+        backends=("open_clip_onnx", "open_clip_torch"),
         files=_open_clip("laion/CoCa-ViT-B-32-laion2B-s13B-b90k", "open_clip_model.safetensors"),
         code_licence="MIT (OpenCLIP)",
         weights_licence="MIT",
@@ -180,6 +185,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="all-MiniLM-L6-v2",
         roles=("text_embedder",),
+        backends=("minilm",),
         files=_hub(
             "sentence-transformers/all-MiniLM-L6-v2",
             "onnx/model.onnx",
@@ -197,6 +203,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="paraphrase-multilingual-MiniLM-L12-v2",
         roles=("text_embedder",),
+        backends=("minilm",),
         files=_hub(
             "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
             WeightsFile("onnx/model.onnx", size=470_301_610),
@@ -215,6 +222,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="ram_tags",
         roles=("tagger",),
+        backends=("clip_zeroshot",),
         files=_RAM_TAGS,
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0",
@@ -225,6 +233,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="ram_plus_swin_large_14m",
         roles=("tagger",),
+        backends=("ram_plus",),
         files=(
             *_hub(
                 "xinyu1205/recognize-anything-plus-model",
@@ -247,6 +256,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="yolox_nano",
         roles=("detector",),
+        backends=("yolox",),
         files=(
             WeightsFile(
                 "yolox_nano.onnx",
@@ -264,6 +274,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="yolox_s",
         roles=("detector",),
+        backends=("yolox",),
         files=(
             WeightsFile(
                 "yolox_s.onnx",
@@ -281,6 +292,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="rtdetr_r18vd",
         roles=("detector",),
+        backends=("rtdetr",),
         files=_hub(
             "onnx-community/rtdetr_r18vd",
             "onnx/model.onnx",
@@ -297,6 +309,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="dfine_s_coco",
         roles=("detector",),
+        backends=("rtdetr",),
         files=_hub(
             "onnx-community/dfine_s_coco-ONNX",
             WeightsFile("onnx/model.onnx", sha256="cd8a49a945feda6d28c6304ae8ae85c2759ba1d78a5a83a22c5ce8db82ef7238"),
@@ -314,6 +327,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="yunet",
         roles=("faces",),
+        backends=("yunet_sface",),
         files=(
             WeightsFile(
                 "face_detection_yunet_2026may.onnx",
@@ -332,6 +346,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="sface",
         roles=("faces",),
+        backends=("yunet_sface",),
         files=(
             WeightsFile(
                 "face_recognition_sface_2021dec.onnx",
@@ -350,6 +365,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="buffalo_l",
         roles=("faces",),
+        backends=("insightface",),
         files=(
             WeightsFile(
                 "det_10g.onnx", "", 16_923_827, "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91"
@@ -371,6 +387,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="buffalo_sc",
         roles=("faces",),
+        backends=("insightface",),
         files=(
             WeightsFile("det_500m.onnx", sha256="5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a"),
             WeightsFile("w600k_mbf.onnx", sha256="9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f"),
@@ -390,6 +407,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="pp-ocrv6-small",
         roles=("ocr",),
+        backends=("rapidocr",),
         files=(),
         package="rapidocr",
         code_licence="Apache-2.0",
@@ -401,6 +419,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="blip2-opt-2.7b",
         roles=("captioner", "answerer"),
+        backends=("blip2",),
         files=_hub(
             "Salesforce/blip2-opt-2.7b",
             "config.json",
@@ -426,6 +445,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="Phi-3.5-mini-instruct",
         roles=("llm",),
+        backends=("phi",),
         files=_hub(
             "microsoft/Phi-3.5-mini-instruct",
             "config.json",
@@ -448,6 +468,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="faster-whisper-base",
         roles=("transcriber",),
+        backends=("whisper",),
         files=_hub(
             "Systran/faster-whisper-base",
             WeightsFile(
@@ -472,6 +493,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="faster-whisper-small",
         roles=("transcriber",),
+        backends=("whisper",),
         files=_hub(
             "Systran/faster-whisper-small",
             WeightsFile("config.json", sha256="b55496ac7940a7ae47d2c01eab40edfd8701feec1229d9cce3b40014383fb828"),
@@ -491,6 +513,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="faster-whisper-large-v3-turbo",
         roles=("transcriber",),
+        backends=("whisper",),
         files=_hub(
             "deepdml/faster-whisper-large-v3-turbo-ct2",
             "config.json",
@@ -509,6 +532,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="silero-vad-v6",
         roles=("transcriber", "diarizer"),
+        backends=("whisper",),
         files=(),
         package="faster_whisper",
         code_licence="MIT",

@@ -19,7 +19,7 @@ def sha256(content: bytes) -> str:
 
 
 def row(name: str, *files: WeightsFile) -> Weights:
-    return Weights(name, ("detector",), files, "MIT", "MIT", "a test", memory_mb=1, good_at="tests")
+    return Weights(name, ("detector",), ("yolox",), files, "MIT", "MIT", "a test", memory_mb=1, good_at="tests")
 
 
 ROWS = (

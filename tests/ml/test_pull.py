@@ -40,7 +40,9 @@ def row(publisher: Publisher, *files: WeightsFile, archive: WeightsFile | None =
         WeightsFile("model.onnx", publisher.url("model.onnx"), len(MODEL), sha256(MODEL)),
         WeightsFile("words.json", publisher.url("words.json")),
     )
-    return Weights("tiny", ("detector",), given, "MIT", "MIT", "a test", memory_mb=1, good_at="tests", archive=archive)
+    return Weights(
+        "tiny", ("detector",), ("yolox",), given, "MIT", "MIT", "a test", memory_mb=1, good_at="tests", archive=archive
+    )
 
 
 def sha256(content: bytes) -> str:
