@@ -1,0 +1,96 @@
+"""JSON that a model wrote: read within limits and held against the schema that it was asked for.
+
+jsonschema does the checking: it comes with the base install anyway, and a checker of our own would know a part of the
+language only, while schemas come from callers.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from .plain import sentence, visible
+
+Schema = Mapping[str, Any]
+
+#: A longer answer is none that anybody asked for.
+LONGEST = 200_000
+
+
+class WrongAnswer(ValueError):
+    """The answer does not have the form that was asked for. The message says where, for the model to repair it."""
+
+
+def read(text: str, schema: Schema) -> Any:
+    """The JSON in this text, alone or between other words, with nothing invisible in its strings.
+
+    Raises WrongAnswer. The schema must be one that `problem` finds nothing wrong with.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+    from referencing import Registry
+
+    value = _json(text)
+    # A registry of its own: the default one fetches what a "$ref" names from the network.
+    error = best_match(Draft202012Validator(schema, registry=Registry()).iter_errors(value))
+    if error is not None:
+        place = "".join(f"[{part!r}]" for part in error.absolute_path) or "The answer"
+        raise WrongAnswer(sentence(f"{place}: {error.message}", letters=300))
+    return value
+
+
+def problem(schema: object) -> str | None:
+    """What is wrong with a schema, or None."""
+    from jsonschema import Draft202012Validator, SchemaError
+
+    if not isinstance(schema, Mapping):
+        return "The schema is not an object."
+    try:
+        json.dumps(schema)
+        Draft202012Validator.check_schema(schema)
+    except (TypeError, ValueError, RecursionError) as error:
+        return sentence(f"The schema cannot be written as JSON: {error}")
+    except SchemaError as error:
+        return sentence(f"The schema is not one: {error.message}")
+    if _refers(schema):
+        return 'The schema refers to another place ("$ref" may only begin with "#").'
+    return None
+
+
+def as_text(schema: Schema) -> str:
+    """Always the same for an equal schema."""
+    return json.dumps(schema, ensure_ascii=False, sort_keys=True)
+
+
+def _json(text: str) -> Any:
+    if len(text) > LONGEST:
+        raise WrongAnswer(f"The answer is longer than {LONGEST} characters.")
+    start = min((found for found in (text.find("{"), text.find("[")) if found >= 0), default=-1)
+    if start < 0:
+        raise WrongAnswer("There is no JSON in the answer.")
+    try:
+        value, _end = json.JSONDecoder(parse_constant=_no_number).raw_decode(text, start)
+        return _cleaned(value)
+    except RecursionError as error:
+        raise WrongAnswer("The JSON is nested too deeply.") from error
+    except ValueError as error:
+        raise WrongAnswer(f"The JSON is broken: {sentence(str(error))}") from error
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    if isinstance(value, dict):
+        return {visible(name): _cleaned(one) for name, one in value.items()}
+    return value
+
+
+def _refers(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return not str(value.get("$ref", "#")).startswith("#") or any(_refers(one) for one in value.values())
+    return any(_refers(one) for one in value) if isinstance(value, list | tuple) else False

@@ -1,0 +1,5 @@
+from collections.abc import Iterable
+
+from . import ValidationError as ValidationError
+
+def best_match(errors: Iterable[ValidationError]) -> ValidationError | None: ...
