@@ -1,7 +1,7 @@
 """Stages that work at the same time, each on another batch, so that the device never waits for a decoder."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
@@ -19,7 +19,7 @@ SomeWork = TypeVar("SomeWork", bound=Work)
 Stage = Callable[[SomeWork], None]
 
 
-def staged(works: Iterator[SomeWork], stages: Sequence[Stage[SomeWork]]) -> Iterator[SomeWork]:
+def staged(works: Iterator[SomeWork], stages: Sequence[Stage[SomeWork]]) -> Generator[SomeWork]:
     """Each work after all its stages, in order. Stages do not raise; each has a thread of its own.
 
     The works are read in the caller's thread, which may own what they are read from (a connection to a database), and

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
@@ -86,9 +86,10 @@ class Runtime:
     def _map(
         self, slot: Slot, role: Role[Item, Options, Result], items: Iterator[Item], options: Options
     ) -> Iterator[Result | Failure]:
-        works = _works(slot, role, items, options)
-        for work in staged(works, (BatchAtWork.prepare, BatchAtWork.infer, BatchAtWork.finish)):
-            yield from work.results()
+        stages = (BatchAtWork.prepare, BatchAtWork.infer, BatchAtWork.finish)
+        with closing(staged(_works(slot, role, items, options), stages)) as works:
+            for work in works:
+                yield from work.results()
 
     def model(self, role: Role[Any, Any, Any]) -> str | None:
         """The name that a result made now would bear, or None when nothing is installed for it. Loads nothing."""

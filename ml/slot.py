@@ -144,7 +144,7 @@ class BatchAtWork:
             answers = self._value if self._going_well else self._again(candidate)
             self._end()
             self._answers = self._rescued(candidate, answers)
-        elif self._error:
+        elif self._error and not isinstance(self._error, ClosedError):
             self._answers = [failure(self._error)] * len(self._items)
         self._value = None
         self._items = []

@@ -54,7 +54,8 @@ HOUSE = House()
 
 @dataclass
 class Echo(Backend[str, EmbedOptions, list[str], list[str], Word]):
-    """ "bad" is a bad item; "broken" fails in this model, "down" too, when it is named "weak". "sleep" takes a moment.
+    """ "bad" is a bad item; "broken" fails in this model, "down" too, when it is named "weak"; "huge" fits into no
+    memory; "sleep" takes a moment.
     `plays`: the device that it says it is on."""
 
     name: str = "echo"
@@ -95,6 +96,8 @@ class Echo(Backend[str, EmbedOptions, list[str], list[str], Word]):
         HOUSE.batches.append((self.name, self._device, len(batch)))
         if "sleep" in batch:
             time.sleep(0.002)
+        if "huge" in batch:
+            raise MemoryError
         if "broken" in batch or (self.name == "weak" and "down" in batch):
             raise ValueError("These words break it.")
         return batch

@@ -1,0 +1,66 @@
+"""A list of backends: who works when the first one cannot."""
+
+from typing import Any
+
+from ml import Failure, Runtime
+from ml.slot import COOL_DOWN_SECONDS, STRIKES
+from tests.ml.echo import ONE, Clock, House, echo
+
+BOTH: Any = {"one": [echo(name="weak"), echo(name="strong")]}
+
+
+def who(runtime: Runtime, *words: str) -> list[str]:
+    return [
+        answer.kind if isinstance(answer, Failure) else answer.model.name for answer in runtime.map(ONE, words or "a")
+    ]
+
+
+def test_the_next_one_takes_what_the_first_failed_at_altogether(house: House) -> None:
+    with Runtime(BOTH) as runtime:
+        assert who(runtime, "down", "down") == ["strong", "strong"]
+        assert who(runtime, "a") == ["weak"]
+
+
+def test_an_item_that_fails_beside_others_that_do_not_stays_a_failure(house: House) -> None:
+    with Runtime(BOTH) as runtime:
+        assert who(runtime, "a", "down", "b") == ["weak", "internal", "weak"]
+
+
+def test_what_is_the_items_fault_goes_nowhere_else(house: House) -> None:
+    with Runtime(BOTH) as runtime:
+        assert who(runtime, "bad", "bad") == ["bad_item", "bad_item"]
+        assert [status.loads for status in runtime.status()] == [1, 0]
+
+
+def test_what_no_one_can_do_is_a_failure(house: House) -> None:
+    with Runtime(BOTH) as runtime:
+        assert who(runtime, "broken") == ["internal"]
+        assert "fail" in str(runtime.status()[0].last_error)
+
+
+def test_one_that_fails_too_often_rests_for_a_while(house: House) -> None:
+    clock = Clock()
+    with Runtime(BOTH, clock=clock) as runtime:
+        for _ in range(STRIKES):
+            assert who(runtime, "down") == ["strong"]
+        assert [status.resting for status in runtime.status()] == [True, False]
+        assert runtime.model(ONE) == "strong@1"
+        assert who(runtime, "a") == ["strong"]
+        clock.now = COOL_DOWN_SECONDS
+        assert who(runtime, "a") == ["weak"]
+
+
+def test_one_that_does_not_load_leaves_its_turn_to_the_next(house: House) -> None:
+    setting: Any = {"one": [echo(name="unloadable"), echo(name="strong")]}
+    with Runtime(setting) as runtime:
+        assert who(runtime, "a") == ["strong"]
+        assert runtime.status()[0].last_error == "half a file"
+        assert runtime.memory_mb == 1
+
+
+def test_when_all_rest_the_best_one_works(house: House) -> None:
+    with Runtime(BOTH, clock=Clock()) as runtime:
+        for _ in range(STRIKES):
+            who(runtime, "broken")
+        assert [status.resting for status in runtime.status()] == [True, True]
+        assert who(runtime, "a") == ["weak"]
