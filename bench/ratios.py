@@ -240,7 +240,7 @@ def queue_overhead(size: Size, _folder: Path) -> list[Ratio]:
     library = home_of(somebody())
     assets = Asset.objects.bulk_create(Asset(library=library, name=f"{n}.jpg") for n in range(size.queued))
     with transaction.atomic():
-        ingest.plan(assets, urgent=False)
+        ingest.plan(library.pk, [asset.pk for asset in assets], urgent=False)
     ids, steps = [asset.pk for asset in assets], of_known_cost()
     rows = StepRun.objects.filter(asset__in=ids, lane="cpu")
     batch_size = settings.BATCH_SIZES["cpu"]

@@ -4,10 +4,13 @@ folder touches nothing, neither there nor in the database."""
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -18,6 +21,7 @@ from apps.jobs.services import JobContext, JobError
 from apps.library.access import resolve
 from apps.library.models import Asset, File, Library
 from apps.library.names import clean_name, suffix_of
+from apps.library.rows import insert_like
 
 log = logging.getLogger("mediahub.scan")
 
@@ -26,10 +30,10 @@ _PICTURES = "jpg jpeg jpe jfif png webp gif tif tiff bmp dib heic heif hif avif"
 _RAW = "dng cr2 cr3 crw nef nrw arw srf sr2 raf orf rw2 pef srw raw rwl iiq 3fr erf kdc mrw x3f"
 PICTURE_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_PICTURES} {_RAW}".split())
 SIDECAR_SUFFIX = ".xmp"
+WANTED_SUFFIXES = PICTURE_SUFFIXES | {SIDECAR_SUFFIX}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A file as the folder shows it; `path` is relative to the library's root."""
 
     path: str
@@ -101,16 +105,20 @@ def walk(root: Path, *, after: str = "") -> Iterator[Found]:
     """Every picture and sidecar below `root` in one fixed order, beginning behind `after`. Links are not followed, and
     what cannot be read is passed over: a folder without permission must not hide all others."""
     start = after.split("/") if after else []
-    yield from _walk(os.fspath(root), "", start)
+    for folder in _folders(os.fspath(root), "", start):
+        yield from folder
 
 
-def _walk(folder: str, relative: str, start: list[str]) -> Iterator[Found]:
+def _folders(folder: str, relative: str, start: list[str]) -> Iterator[list[Found]]:
+    """The files of one folder after the other, as `walk` orders them: a folder is left and taken up again where
+    another one stands between its files."""
     try:
         with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=_by_name)
+            ordered = sorted(entries, key=attrgetter("name"))
     except OSError as error:
         log.warning("folder cannot be read", extra={"folder": relative, "reason": error.strerror})
         return
+    files: list[Found] = []
     for entry in ordered:
         name = entry.name
         if name.startswith("."):
@@ -122,36 +130,28 @@ def _walk(folder: str, relative: str, start: list[str]) -> Iterator[Found]:
             if name == start[0]:
                 rest = start[1:]
         try:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{relative}{name}/", rest)
-            elif _is_wanted(name) and entry.is_file(follow_symlinks=False):
+            if _is_wanted(name) and entry.is_file(follow_symlinks=False):
                 if start and name == start[0]:
                     continue
                 stat = entry.stat(follow_symlinks=False)
                 path = relative + name
                 path.encode()  # a name that is no text cannot be kept in a row
-                yield Found(path, stat.st_size, stat.st_mtime_ns)
+                files.append(Found(path, stat.st_size, stat.st_mtime_ns))
+            elif entry.is_dir(follow_symlinks=False):
+                yield files
+                files = []
+                yield from _folders(entry.path, f"{relative}{name}/", rest)
         except (OSError, UnicodeEncodeError) as error:
             log.warning("file cannot be read", extra={"folder": relative, "reason": str(error)})
-
-
-def _by_name(entry: "os.DirEntry[str]") -> str:
-    return entry.name
+    yield files
 
 
 def _is_wanted(name: str) -> bool:
-    suffix = name[name.rfind(".") :].lower() if "." in name else ""
-    return suffix in PICTURE_SUFFIXES or suffix == SIDECAR_SUFFIX
+    return "." in name and name[name.rfind(".") :].lower() in WANTED_SUFFIXES
 
 
-def _chunks(found: Iterable[Found]) -> Iterator[list[Found]]:
-    chunk: list[Found] = []
-    for file in found:
-        chunk.append(file)
-        if len(chunk) >= CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
+def _chunks(found: Iterator[Found]) -> Iterator[list[Found]]:
+    while chunk := list(islice(found, CHUNK)):
         yield chunk
 
 
@@ -219,65 +219,70 @@ def _changed(root: Path, pk: int, found: Found, outcome: Outcome) -> None:
 
 
 def _add(library: Library, root: Path, new: list[Found], outcome: Outcome) -> None:
-    pictures = [found for found in new if not found.is_sidecar]
-    digests = {found.path: digest for found in pictures if (digest := _digest(root, found, outcome)) is not None}
+    digests: dict[str, bytes] = {}
+    for found in new:
+        if not found.is_sidecar and (digest := _digest(root, found, outcome)) is not None:
+            digests[found.path] = digest
     with transaction.atomic():
-        there = {
-            bytes(file.sha256_uploaded): file
-            for file in File.objects.filter(
-                library=library, role=File.Role.ORIGINAL, sha256_uploaded__in=list(digests.values())
-            ).select_related("asset")
-        }
-        assets: list[Asset] = []
-        originals: list[tuple[Found, Asset]] = []
-        copies: list[tuple[Found, Asset]] = []
-        fresh: dict[bytes, Asset] = {}
-        for found in pictures:
-            digest = digests.get(found.path)
-            if digest is None:
+        there = _contents(library, set(digests.values()))
+        fresh: dict[bytes, Found] = {}
+        copies: list[Found] = []
+        for found in new:
+            content = digests.get(found.path)
+            if content is None:
                 continue
-            file = there.get(digest)
-            if file is not None and not (root / file.path).exists():
-                _move(file, found, outcome)
-            elif file is not None:
-                copies.append((found, file.asset))
-            elif digest in fresh:
-                copies.append((found, fresh[digest]))
+            known = there.get(content)
+            if known is not None and not (root / known[2]).exists():
+                _move(known[0], found, outcome)
+                there[content] = (known[0], known[1], found.path)
+            elif known is not None or content in fresh:
+                copies.append(found)
             else:
-                asset = fresh[digest] = _asset(library, found)
-                assets.append(asset)
-                originals.append((found, asset))
-        Asset.objects.bulk_create(assets)
-        File.objects.bulk_create(
-            [_file(library, asset, found, File.Role.ORIGINAL, digests[found.path]) for found, asset in originals]
-            + [_file(library, asset, found, File.Role.COPY, digests[found.path]) for found, asset in copies]
+                fresh[content] = found
+        originals = list(fresh.values())
+        ids = insert_like(
+            Asset(library=library),
+            name=[clean_name(found.path) for found in originals],
+            sort_at=[datetime.fromtimestamp(found.modified_ns / 1e9, UTC) for found in originals],
         )
-        outcome.added += len(assets)
+        _write_files(library, File.Role.ORIGINAL, ids, originals, digests)
+        owners = {content: known[1] for content, known in there.items()} | dict(zip(fresh, ids, strict=True))
+        _write_files(library, File.Role.COPY, [owners[digests[found.path]] for found in copies], copies, digests)
+        outcome.added += len(originals)
         outcome.copies += len(copies)
         _add_sidecars(library, root, [found for found in new if found.is_sidecar], outcome)
-        plan(assets, urgent=False)
+        plan(library.pk, ids, urgent=False)
 
 
-def _asset(library: Library, found: Found) -> Asset:
-    modified = datetime.fromtimestamp(found.modified_ns / 1e9, UTC)
-    return Asset(library=library, name=clean_name(found.path), sort_at=modified)
+def _contents(library: Library, digests: set[bytes]) -> dict[bytes, tuple[int, int, str]]:
+    """(file, asset, path) of the originals with these contents."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sha256_uploaded, id, asset_id, path FROM library_file"
+            " WHERE library_id = %s AND role = 'original' AND sha256_uploaded = ANY(%s)",
+            [library.pk, list(digests)],
+        )
+        return {bytes(row[0]): row[1:] for row in cursor.fetchall()}
 
 
-def _file(library: Library, asset: Asset, found: Found, role: str, digest: bytes) -> File:
-    return File(
-        library=library,
-        asset=asset,
-        role=role,
-        path=found.path,
-        size=found.size,
-        modified_ns=found.modified_ns,
-        sha256_uploaded=digest,
-        sha256_now=digest,
+def _write_files(
+    library: Library, role: str, asset_ids: list[int], files: list[Found], digests: dict[str, bytes]
+) -> None:
+    contents = [digests[found.path] for found in files]
+    insert_like(
+        File(library=library, role=role),
+        asset_id=asset_ids,
+        path=[found.path for found in files],
+        size=[found.size for found in files],
+        modified_ns=[found.modified_ns for found in files],
+        sha256_uploaded=contents,
+        sha256_now=contents,
     )
 
 
-def _move(file: File, found: Found, outcome: Outcome) -> None:
+def _move(file_id: int, found: Found, outcome: Outcome) -> None:
     """The same content at another place, and its old place is empty: the asset keeps all that is known of it."""
+    file = File.objects.select_related("asset").get(pk=file_id)
     file.path, file.size, file.modified_ns, file.missing_since = found.path, found.size, found.modified_ns, None
     file.save()
     file.asset.name = clean_name(found.path)
@@ -304,7 +309,7 @@ def _add_sidecars(library: Library, root: Path, sidecars: list[Found], outcome: 
         digest = _digest(root, found, outcome) if owner else None
         if owner is None or digest is None:
             continue
-        _file(library, owner.asset, found, File.Role.SIDECAR, digest).save()
+        _write_files(library, File.Role.SIDECAR, [owner.asset_id], [found], {found.path: digest})
         if owner.asset.width:  # it was read without these notes
             new_revision(owner.asset)
 

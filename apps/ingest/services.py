@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from apps.jobs.models import Job
 from apps.library import storage
 from apps.library.models import Asset, Change, Library
 from apps.library.paging import Keyset, Page, page_of
+from apps.library.rows import insert_like
 from apps.library.services import NewFile, add_file, find_content, home_of
 
 log = logging.getLogger("mediahub.ingest")
@@ -118,7 +120,7 @@ def _finish(part: Path, note: Path, intent: Intent) -> Accepted:
     with transaction.atomic():
         asset, created = add_file(library, new, added_by_id=intent.user_id)
         if created:
-            plan([asset], urgent=True)
+            plan(library.pk, [asset.pk], urgent=True)
         faults.reached("upload.commit")
     faults.reached("upload.committed")
     for name in (part, note):
@@ -138,22 +140,18 @@ def known(scope: Scope, library_id: int | None, digests: list[bytes]) -> dict[by
 
 
 # -- What is to be done -----------------------------------------------------------------------------------------------
-def plan(assets: list[Asset], *, urgent: bool) -> None:
-    """One waiting row for each step of each asset, and a bell."""
-    StepRun.objects.bulk_create(
-        StepRun(
-            asset=asset,
-            library_id=asset.library_id,
+def plan(library_id: int, asset_ids: Sequence[int], *, urgent: bool) -> None:
+    """One waiting row for each step of each new asset, and a bell."""
+    for step in STEPS:
+        row = StepRun(
+            library_id=library_id,
             step=step.name,
             lane=step.lane,
             version=step.version,
-            revision=asset.revision,
             ready=not step.needs,
             urgent=urgent,
         )
-        for asset in assets
-        for step in STEPS
-    )
+        insert_like(row, asset_id=asset_ids)
     for lane in {step.lane for step in STEPS if not step.needs}:
         ring(lane)
 
