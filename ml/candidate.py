@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from . import devices
-from .backend import BadItem, NotInstalled
+from .backend import BadItem, NotInstalled, Unavailable
 from .devices import Device, Place
 from .memory import Guest
 from .packages import missing_packages
@@ -129,6 +129,8 @@ class Candidate(Guest):
                 self.batch_size, self._full_batches = min(self.batch_size, half), 0
                 logger.warning("%s has not enough memory: %d at a time", self.backend.model(), half)
                 return self.answers(items, options, make_room)
+        elif isinstance(error, Unavailable):  # asking for each alone would only be refused more often
+            return [failure(error)] * len(items)
         elif len(items) > 1:
             return [answer for item in items for answer in self.answers([item], options, make_room)]
         return [failure(error)]
@@ -153,6 +155,8 @@ def failure(error: Exception) -> Failure:
             return Failure("bad_item", str(error), retryable=False)
         case NotInstalled():
             return Failure("not_installed", str(error), retryable=True)
+        case Unavailable():
+            return Failure("unavailable", str(error), retryable=True, retry_after=error.retry_after)
         case TimeoutError():
             return Failure("timeout", str(error) or "This item took too long.", retryable=True)
     if is_out_of_memory(error):

@@ -1,10 +1,9 @@
 """Where a model runs. What a library lists as available says nothing; only a session that was opened does."""
 
-import platform
-import sys
-from ctypes import CDLL, Structure, byref, c_uint, c_ulonglong, c_void_p
 from functools import cache
 from typing import Literal, TypeAlias, get_args
+
+from .machine import look
 
 Device: TypeAlias = Literal["cpu", "cuda", "mps", "coreml"]
 DEVICES: tuple[Device, ...] = get_args(Device)
@@ -27,29 +26,11 @@ def wanted(device: Device | None) -> tuple[Device, ...]:
 @cache
 def best() -> Device:
     """The best device that this machine shows, asked once a process: where a model will probably run."""
-    if gpu_memory_mb():
+    machine = look()
+    if machine.gpus:
         return "cuda"
-    return "mps" if (sys.platform, platform.machine()) == ("darwin", "arm64") else "cpu"
+    return "mps" if machine.unified else "cpu"
 
 
 def place(device: Device) -> Place:
     return "gpu" if device == "cuda" else "ram"
-
-
-class _Memory(Structure):
-    _fields_ = (("total", c_ulonglong), ("free", c_ulonglong), ("used", c_ulonglong))
-
-
-@cache
-def gpu_memory_mb() -> int:
-    """All memory of the first NVIDIA GPU, 0 without one. Asked of the driver's management library: CUDA itself, once
-    begun, would be lost in a forked child."""
-    try:
-        library = CDLL("nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1")
-    except OSError:
-        return 0
-    count, handle, memory = c_uint(), c_void_p(), _Memory()
-    answers = library.nvmlInit_v2() or library.nvmlDeviceGetCount_v2(byref(count))
-    if answers or not count.value or library.nvmlDeviceGetHandleByIndex_v2(0, byref(handle)):
-        return 0
-    return 0 if library.nvmlDeviceGetMemoryInfo(handle, byref(memory)) else int(memory.total // 2**20)

@@ -89,16 +89,18 @@ class Slot:
         return lambda: self.memory.send_others_away(candidate)
 
     def satisfied(self, candidate: Candidate, answers: Sequence[Any]) -> bool:
-        """Not when all items failed, and through no fault of theirs; too often in a row, and the candidate rests."""
+        """Not when all items failed, and through no fault of theirs. The candidate then rests, when it happened too
+        often in a row or for as long as it says that it is not available."""
         faults = [answer for answer in answers if isinstance(answer, Failure) and answer.kind != "bad_item"]
         if len(faults) < len(answers):
             candidate.strikes = 0
             return True
         candidate.strikes += 1
         candidate.last_error = faults[0].message
-        if candidate.strikes >= STRIKES:
+        seconds = min(fault.retry_after or 0 for fault in faults)
+        if seconds or candidate.strikes >= STRIKES:
             candidate.strikes = 0
-            candidate.rests_until = self._clock() + COOL_DOWN_SECONDS
+            candidate.rests_until = self._clock() + (seconds or COOL_DOWN_SECONDS)
             logger.warning("%s fails on everything and rests", candidate.choice.row.key)
         return False
 

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 
 from ml import BackendSetting, registry
-from ml.backend import Backend, BadItem
+from ml.backend import Backend, BadItem, Unavailable
 from ml.candidate import Allocator
 from ml.devices import Device, Place, place
 from ml.results import ModelName
@@ -96,6 +96,8 @@ class Echo(Backend[str, EmbedOptions, list[str], list[str], Word]):
         HOUSE.batches.append((self.name, self._device, len(batch)))
         if "sleep" in batch:
             time.sleep(0.002)
+        if self.name == "away":
+            raise Unavailable("This model is away.", retry_after=7)
         if "huge" in batch:
             raise MemoryError
         if "broken" in batch or (self.name == "weak" and "down" in batch):

@@ -50,6 +50,24 @@ def test_one_that_fails_too_often_rests_for_a_while(house: House) -> None:
         assert who(runtime, "a") == ["weak"]
 
 
+def test_one_that_is_away_is_asked_once_and_again_when_it_said_so(house: House) -> None:
+    clock = Clock()
+    setting: Any = {"one": [echo(name="away"), echo(name="strong")]}
+    with Runtime(setting, clock=clock) as runtime:
+        assert who(runtime, "a", "b", "c") == ["strong"] * 3
+        assert who(runtime, "a", "b", "c") == ["strong"] * 3
+        assert [name for name, _device, _count in house.batches] == ["away", "strong", "strong"]
+        clock.now = 7
+        assert not runtime.status()[0].resting
+
+
+def test_one_that_is_away_and_has_no_stand_in_says_for_how_long(house: House) -> None:
+    with Runtime({"one": echo(name="away")}) as runtime:
+        (failure,) = runtime.map(ONE, ["a"])
+        assert isinstance(failure, Failure)
+        assert (failure.kind, failure.retryable, failure.retry_after) == ("unavailable", True, 7)
+
+
 def test_one_that_does_not_load_leaves_its_turn_to_the_next(house: House) -> None:
     setting: Any = {"one": [echo(name="unloadable"), echo(name="strong")]}
     with Runtime(setting) as runtime:
