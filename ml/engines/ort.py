@@ -1,6 +1,6 @@
 """ONNX Runtime: one model file, one session."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ class OrtModel:
         """Where it really runs: a session falls back to the processor without an error."""
         first = self._session.get_providers()[0]
         return next((device for device, provider in _PROVIDERS.items() if provider == first), "cpu")
+
+    @property
+    def output_shape(self) -> Sequence[int | str | None]:
+        """Of the first output; a name stands for a side that may have any size."""
+        return self._session.get_outputs()[0].shape
 
     @property
     def metadata(self) -> Mapping[str, str]:

@@ -1,0 +1,67 @@
+"""Sentences as rows of numbers, by the `tokenizer.json` that lies with the weights; without torch or transformers."""
+
+import html
+import string
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import tokenizers
+
+Tokens: TypeAlias = npt.NDArray[np.int64]
+#: What is done to a sentence first; "none" where the tokenizer itself does all.
+Cleaning: TypeAlias = Literal["none", "whitespace", "lower", "canonicalize"]
+
+_LIGATURES = ("ﬀ", "ﬁ", "ﬂ", "ﬃ", "ﬄ", "ﬅ", "ﬆ")
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201a\u201b", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')
+    | {ligature: unicodedata.normalize("NFKC", ligature) for ligature in _LIGATURES}
+    # Letters as wide as Chinese ones.
+    | {chr(wide): unicodedata.normalize("NFKC", chr(wide)) for wide in (0x3000, *range(0xFF01, 0xFFEF))}
+    | dict.fromkeys([chr(code) for code in (*range(9), 11, *range(14, 32), 127, 0xFEFF)])
+)
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+class Tokenizer:
+    """Pads and cuts as the file says. Raises ImportError without the package, ValueError for an unknown cleaning."""
+
+    def __init__(self, path: Path, cleaning: str) -> None:
+        import tokenizers
+
+        if cleaning not in get_args(Cleaning):
+            raise ValueError(f'No such cleaning: "{cleaning}". Known: {", ".join(get_args(Cleaning))}.')
+        self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        self._cleaning = cleaning
+
+    def __call__(self, texts: Sequence[str]) -> Tokens:
+        """One row a text, all of one length."""
+        return np.array([encoding.ids for encoding in self._encoded(texts)], np.int64)
+
+    def with_mask(self, texts: Sequence[str]) -> tuple[Tokens, Tokens]:
+        """The rows, and 1 where a row says something, 0 where it is padded."""
+        encoded = self._encoded(texts)
+        return (
+            np.array([encoding.ids for encoding in encoded], np.int64),
+            np.array([encoding.attention_mask for encoding in encoded], np.int64),
+        )
+
+    def _encoded(self, texts: Sequence[str]) -> "list[tokenizers.Encoding]":
+        return self._tokenizer.encode_batch([cleaned(text, self._cleaning) for text in texts])
+
+
+def cleaned(text: str, cleaning: str) -> str:
+    """As OpenCLIP cleans before it reads, but for broken encodings, which nobody types into a search box."""
+    if cleaning == "none":
+        return text
+    text = html.unescape(html.unescape(unicodedata.normalize("NFC", html.unescape(text).translate(_PLAIN))))
+    if cleaning == "canonicalize":
+        text = text.replace("_", " ").translate(_NO_PUNCTUATION)
+    text = " ".join(text.split())
+    return text if cleaning == "whitespace" else text.lower()
