@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,6 +13,7 @@ from .candidate import Allocator, Candidate, failure
 from .devices import Device, Place
 from .memory import ClosedError, Memory, Use
 from .pipeline import staged
+from .probe import remembered
 from .results import Failure
 from .roles import Role
 from .settings import BackendSetting, SettingsError, choices, names
@@ -53,6 +55,8 @@ class Runtime:
 
     `memory_mb` and `gpu_memory_mb` are what models may take together; what the process takes without them comes on
     top. When there is no room the least recently used leave. None: no limit.
+
+    `measured`: the folder where `ml.probe` keeps what was the fastest on this machine. None: as the settings say.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Runtime:
         *,
         memory_mb: int | None = None,
         gpu_memory_mb: int | None = None,
+        measured: Path | None = None,
         allocator: Allocator | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,7 +73,14 @@ class Runtime:
         allocator = allocator or Allocator()
         self._memory = Memory(memory_mb, gpu_memory_mb, clock)
         self._slots = {
-            role: Slot([Candidate(choice, {}, allocator) for choice in choices(role, setting)], self._memory, clock)
+            role: Slot(
+                [
+                    Candidate(choice, remembered(measured, choice) if measured else {}, allocator)
+                    for choice in choices(role, setting)
+                ],
+                self._memory,
+                clock,
+            )
             for role, setting in settings.items()
         }
         self._closed = False

@@ -56,22 +56,25 @@ HOUSE = House()
 class Echo(Backend[str, EmbedOptions, list[str], list[str], Word]):
     """ "bad" is a bad item; "broken" fails in this model, "down" too, when it is named "weak"; "huge" fits into no
     memory; "sleep" takes a moment.
-    `plays`: the device that it says it is on."""
+    `plays`: the device that it says it is on. `pace`: its variants."""
 
     name: str = "echo"
     plays: str = "cpu"
     memory_mb: int = 1
     batch_size: int = 4
     idle_seconds: int = 0
-    threads: int = 1
+    pace: str = "slow"
     _device: Device | None = field(default=None, init=False)
 
     def model(self) -> ModelName:
-        return ModelName(self.name, "1")
+        return ModelName(self.name, "2" if self.pace == "renamed" else "1")
+
+    def variants(self) -> list[dict[str, Any]]:
+        return [{"pace": pace} for pace in ("quick", "wrong", "impossible", "renamed")]
 
     def load(self, device: Device | None) -> Device:
         assert self._device is None
-        if self.name == "unloadable":
+        if self.name == "unloadable" or self.pace == "impossible":
             raise ValueError("half a file")
         playable: dict[str, Device] = {"cpu": "cpu", "cuda": "cuda"}
         self._device = device or playable[self.plays]
@@ -102,11 +105,15 @@ class Echo(Backend[str, EmbedOptions, list[str], list[str], Word]):
             raise MemoryError
         if "broken" in batch or (self.name == "weak" and "down" in batch):
             raise ValueError("These words break it.")
+        if self.name == "measured" and self.pace == "slow":
+            time.sleep(0.005)
         return batch
 
     def finish(self, raw: list[str]) -> list[Word]:
         assert self._device
         HOUSE.watch("finish", raw)
+        if self.pace == "wrong":
+            return [Word(text[::-1], self.model()) for text in raw]
         return [Word(text, self.model()) for text in raw]
 
 

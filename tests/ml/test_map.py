@@ -92,8 +92,8 @@ def test_a_package_that_is_there_but_broken_counts_as_not_installed(monkeypatch:
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
-        ({"smell": FAKE}, 'no role "smell". Known roles: ocr'),
-        ({"ocr": {"BACKEND": "eyes"}}, 'no backend "eyes" for "ocr". Known backends: fake, rapidocr'),
+        ({"smell": FAKE}, 'no role "smell". Known roles: '),
+        ({"ocr": {"BACKEND": "eyes"}}, 'no backend "eyes" for "ocr". Known backends: fake, '),
         ({"ocr": {"OPTIONS": {}}}, "needs BACKEND"),
         ({"ocr": {"BACKEND": "fake", "COLOUR": 1}}, "it has BACKEND, COLOUR"),
         (
