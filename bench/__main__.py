@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from bench.protocol import Ratio
 
-ROW = "{:5} {:40} {:>9} {:>20} {:>9} {:8} {:20} {}".format
+ROW = "{:5} {:40} {:>9} {:>20} {:>9} {:8} {:22} {:18} {}".format
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -50,10 +51,19 @@ def house() -> Iterator[Path]:
 def show(one: Ratio) -> None:
     interval = f"{one.low:.3f} .. {one.high:.3f}"
     reached = "yes" if one.reached else "no"
-    print(ROW(one.name, one.what, f"{one.median:.3f}", interval, one.target, reached, one.gate, one.note), flush=True)
+    cells = (one.name, one.what, f"{one.median:.3f}", interval, one.target, reached, one.gate, one.repeats, one.note)
+    print(ROW(*cells), flush=True)
+
+
+def write(report: Path, found: list[Ratio]) -> None:
+    """After every benchmark, so that a run that is stopped leaves what it knows."""
+    RESULTS.mkdir(exist_ok=True)
+    now = datetime.now(UTC).isoformat()
+    report.write_text(json.dumps({"at": now, "load": os.getloadavg(), "ratios": [asdict(r) for r in found]}, indent=2))
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that the house is thrown away
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="small sizes: shows that everything runs, measures nothing"
@@ -74,8 +84,9 @@ def main() -> int:
 
         size = ratios.QUICK if options.quick else ratios.Size()
         size = replace(size, repeats=options.repeats or size.repeats)
-        print(ROW("", "ratio", "median", "95 %", "target", "reached", "gate", ""), flush=True)
+        print(ROW("", "ratio", "median", "95 %", "target", "reached", "gate", "repeats", ""), flush=True)
         found: list[Ratio] = []
+        report = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}{'-quick' if options.quick else ''}.json"
         failed = 0
         for benchmark in ratios.BENCHMARKS:
             if options.names and benchmark.__name__ not in options.names:
@@ -84,6 +95,7 @@ def main() -> int:
                 for one in benchmark(size, place / benchmark.__name__):
                     found.append(one)
                     show(one)
+                write(report, found)
             except GateError as error:
                 failed += 1
                 print(f"{benchmark.__name__}: no ratio, the gate does not hold: {error}", file=sys.stderr)
@@ -91,15 +103,6 @@ def main() -> int:
         from django.db import connections
 
         connections.close_all()
-    RESULTS.mkdir(exist_ok=True)
-    now = datetime.now(UTC)
-    report = {
-        "at": now.isoformat(),
-        "load": os.getloadavg(),
-        "quick": options.quick,
-        "ratios": [asdict(r) for r in found],
-    }
-    (RESULTS / f"{now:%Y%m%dT%H%M%S}.json").write_text(json.dumps(report, indent=2))
     return 1 if failed else 0
 
 

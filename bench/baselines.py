@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from django.db import connection
+from django.db import connection, transaction
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -76,20 +76,13 @@ def take_rows(library_id: int) -> dict[str, bytes]:
     return taken
 
 
-def make_copies() -> None:
-    """Empty tables with the columns, constraints and indexes of the real ones; without their foreign keys."""
-    with connection.cursor() as cursor:
-        for table in COPIED:
-            cursor.execute(f"DROP TABLE IF EXISTS bench_{table}")
-            cursor.execute(f"CREATE TABLE bench_{table} (LIKE {table} INCLUDING ALL)")
-
-
 def copy_rows(rows: dict[str, bytes]) -> int:
-    """Returns how many rows were written."""
+    """Writes the rows back by COPY: the same tables, with their indexes, foreign keys and triggers, and nothing read or
+    decided. Returns how many were written."""
     count = 0
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         for table, content in rows.items():
-            with cursor.copy(f"COPY bench_{table} FROM STDIN") as copy:
+            with cursor.copy(f"COPY {table} FROM STDIN") as copy:
                 copy.write(content)
             count += cursor.rowcount
     return count

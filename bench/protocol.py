@@ -1,12 +1,23 @@
-"""How two things are compared: A-B-B-A in every repeat, the median of the ratios, and a bootstrap interval."""
+"""How two things are compared: A-B-B-A in every repeat, the median of the ratios, and a bootstrap interval.
 
+A canary, the same small work every time, runs before and after each repeat. When it took clearly longer or shorter, the
+machine was not the same on both sides: the repeat is void and done once more.
+"""
+
+import os
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+from django.db import connection
+
 RESAMPLES = 2000
+DRIFT = 0.05  # of the canary, within one repeat
+FEWEST = 3  # repeats that must not be void
 
 
 class GateError(AssertionError):
@@ -29,6 +40,7 @@ class Ratio:
     high: float
     target: str
     gate: str
+    repeats: str  # "7 of 9": so many were kept
     note: str = ""
 
     @property
@@ -43,21 +55,70 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def interleave(
-    first: Callable[[], float], second: Callable[[], float], repeats: int
-) -> tuple[list[float], list[float]]:
-    """The seconds of both sides, one mean for each repeat of A-B-B-A. Each side times itself, so that it may prepare
-    what is not measured."""
-    ours, theirs = [], []
-    for _ in range(repeats):
+@dataclass(frozen=True)
+class Pairs:
+    """The seconds of both sides, one mean for each repeat that was kept, of `tried`. `steady`: the canary was; a
+    machine that is never quiet gives what it gives, and the table says so."""
+
+    ours: list[float]
+    theirs: list[float]
+    tried: int
+    steady: bool
+
+    @property
+    def repeats(self) -> str:
+        return f"{len(self.ours)} of {self.tried}" + ("" if self.steady else ", restless")
+
+
+def interleave(first: Callable[[], float], second: Callable[[], float], repeats: int) -> Pairs:
+    """Repeats A-B-B-A until so many were not void, three times as often at most. Each side times itself, so that it may
+    prepare what is not measured."""
+    kept: list[tuple[float, float]] = []
+    void: list[tuple[float, float]] = []
+    while len(kept) < repeats and len(kept) + len(void) < 3 * repeats:
+        before = canary()
         a, b, c, d = first(), second(), second(), first()
-        ours.append((a + d) / 2)
-        theirs.append((b + c) / 2)
-    return ours, theirs
+        drift = abs(canary() / before - 1)
+        (kept if drift <= DRIFT else void).append(((a + d) / 2, (b + c) / 2))
+    steady = len(kept) >= min(FEWEST, repeats)
+    pairs = kept if steady else kept + void
+    return Pairs([pair[0] for pair in pairs], [pair[1] for pair in pairs], len(kept) + len(void), steady)
 
 
-def ratio(name: str, what: str, values: Sequence[float], target: str, gate: str, note: str = "") -> Ratio:
+def canary() -> float:
+    """Seconds of a product of matrices, a copy of memory and some questions to the database."""
+
+    def once() -> float:
+        square = np.ones((400, 400), np.float32)
+        block = np.ones(4_000_000, np.uint8)
+        started = time.perf_counter()
+        for _ in range(3):
+            square @ square  # only its time counts
+            block.copy()
+        with connection.cursor() as cursor:
+            for _ in range(30):
+                cursor.execute("SELECT 1")
+        return time.perf_counter() - started
+
+    return statistics.median(once() for _ in range(9))
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """This process stays on its last core, where the system can do that; the database has the others."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def ratio(name: str, what: str, values: Sequence[float], target: str, gate: str, pairs: Pairs, note: str = "") -> Ratio:
     dice = random.Random(1)
     medians = sorted(statistics.median(dice.choices(values, k=len(values))) for _ in range(RESAMPLES))
     low, high = medians[int(RESAMPLES * 0.025)], medians[int(RESAMPLES * 0.975)]
-    return Ratio(name, what, statistics.median(values), low, high, target, gate, note)
+    return Ratio(name, what, statistics.median(values), low, high, target, gate, pairs.repeats, note)
