@@ -1,11 +1,13 @@
 """Whether what is installed is still what was installed."""
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from . import manifest, store
 from .files import sha256_of
+from .manifest import Weights
 
 State = Literal["whole", "damaged", "unknown"]
 
@@ -26,6 +28,11 @@ class Verdict:
     size: int
 
 
+def is_in_package(row: Weights) -> bool:
+    """Whether the Python package that brings these weights is here. Imports nothing."""
+    return row.package is not None and importlib.util.find_spec(row.package) is not None
+
+
 def verify(seen: Callable[[str], None] | None = None) -> list[Verdict]:
     """Reads every byte of every installed model; `seen` is told each name before."""
     verdicts = []
@@ -33,15 +40,23 @@ def verify(seen: Callable[[str], None] | None = None) -> list[Verdict]:
         if seen:
             seen(name)
         verdicts.append(verdict(name))
+        if store.record(exported := f"{name}/{store.EXPORT}"):
+            verdicts.append(verdict(exported))
     return verdicts
+
+
+def _mend(name: str) -> str:
+    model, slash, _export = name.partition("/")
+    if slash:
+        return f"python -m ml models export {model}"
+    return f"python -m ml models pull {name}" if manifest.row(name) else "install it again from where it came"
 
 
 def verdict(name: str, *, deep: bool = True) -> Verdict:
     """Without `deep` only the files' sizes are looked at, which is quick."""
     place = store.folder(name)
-    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
-    row = manifest.row(name)
-    mend = f"python -m ml models pull {name}" if row and not row.package else "install it again from where it came"
+    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and path.name != store.RECORD)
+    mend = _mend(name)
     if (record := store.record(name)) is None:
         return Verdict(name, "unknown", "nothing is written down about it", mend, pinned=False, size=size)
     troubles = []

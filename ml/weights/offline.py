@@ -37,8 +37,8 @@ def import_folder(
     """Install every model that lies in this folder or below it; raises WeightsError when the folder cannot be read.
 
     A model is recognised by its files' names and checksums; files without a known checksum count only in a folder that
-    bears the model's name. With `name` the folder itself is that model; `trust` then takes files with other checksums
-    than the known ones, and writes theirs down. Copies; the folder stays as it is.
+    bears the model's name. With `name` the folder itself is that model, with what was exported from it; `trust` then
+    takes files with other checksums than the known ones, and writes theirs down. Copies; the folder stays as it is.
     """
     if not folder.is_dir():
         raise WeightsError(f"There is no folder {folder}.")
@@ -46,7 +46,11 @@ def import_folder(
     checksums = _Checksums()
     try:
         if name is not None:
-            return _as(plain_name(name), folder, places[0][1], trust, rows, checksums)
+            files = dict(places[0][1])
+            for place, exported in places:
+                if place == folder / store.EXPORT:
+                    files |= {f"{store.EXPORT}/{file}": path for file, path in exported.items()}
+            return _as(plain_name(name), folder, files, trust, rows, checksums)
         return _recognised(places, rows, checksums)
     except OSError as error:
         if no_room(error):
@@ -169,10 +173,11 @@ def _as(
     taken: list[tuple[Path, FileRecord]] = []
     left: list[Left] = []
     for path_name, path in files.items():
-        if row and path_name not in known:
+        is_exported = path_name.startswith(f"{store.EXPORT}/")
+        if row and path_name not in known and not is_exported:
             left.append(Left(path, f"{row.name} has no file of this name"))
             continue
-        checksum = known[path_name].sha256 if row else None
+        checksum = known[path_name].sha256 if path_name in known else None
         is_known = checksum is not None and checksums(path) == checksum
         if checksum and not is_known and not trust:
             raise WeightsError(
@@ -199,6 +204,7 @@ def _install(name: str, source: str, taken: list[tuple[Path, FileRecord]]) -> No
         records = []
         for path, record in taken:
             target = place / record.path
+            target.parent.mkdir(exist_ok=True)
             if path.suffix == ".zip":
                 _unpack(path, target)
             else:
@@ -208,8 +214,7 @@ def _install(name: str, source: str, taken: list[tuple[Path, FileRecord]]) -> No
                 target.unlink()
                 raise WeightsError(f"{path} changed while it was copied. Check the disk that it lies on.")
             records.append(FileRecord(record.path, target.stat().st_size, checksum, record.known))
-        for stranger in {path.name for path in place.iterdir()} - {record.path for record in records}:
-            (place / stranger).unlink()
+        store.keep_only(place, {record.path.partition("/")[0] for record in records})
         store.write_record(place, name, "imported", source, tuple(records))
         store.publish(place, name)
 

@@ -70,8 +70,8 @@ def pull(
             _refuse_small_disk(row, place)
             fetch = _Fetch(place, progress, patience or Patience())
             files = _from_archive(row, row.archive, fetch) if row.archive else _one_by_one(row, fetch)
-            for stranger in {path.name for path in place.iterdir()} - {file.path for file in files}:
-                (place / stranger).unlink()
+            store.keep_only(place, {file.path for file in files})
+            _keep_export(row, place)
             record = store.write_record(place, row.name, "pulled", row.source, files)
             return Pulled(record, store.publish(place, row.name), fresh=True)
         except OSError as error:
@@ -113,6 +113,13 @@ def _keep_good_files(row: Weights, place: Path) -> None:
         old, new = store.folder(row.name) / file.path, place / file.path
         if file.sha256 and old.is_file() and not new.exists() and sha256_of(old) == file.sha256:
             os.link(old, new)
+
+
+def _keep_export(row: Weights, place: Path) -> None:
+    """What was exported goes with what was stored; both stay as they are when a file of the model is mended."""
+    exported = store.folder(row.name) / store.EXPORT
+    if exported.is_dir():
+        shutil.copytree(exported, place / store.EXPORT, copy_function=os.link)
 
 
 def _one_by_one(row: Weights, fetch: "_Fetch") -> tuple[FileRecord, ...]:
@@ -291,7 +298,7 @@ def _refuse_insecure(url: str) -> None:
 def _refuse_small_disk(row: Weights, place: Path) -> None:
     here = sum(path.stat().st_size for path in place.iterdir() if path.is_file())
     unpacked = sum(file.size or 0 for file in row.files) if row.archive else 0
-    needed = (row.size or 0) + unpacked - here + _SPARE
+    needed = row.size + unpacked - here + _SPARE
     if (free := shutil.disk_usage(place).free) < needed:
         raise WeightsError(
             f"{row.name} needs {in_words(needed)} of room, and {in_words(free)} are free on the disk with "

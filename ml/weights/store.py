@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from .files import WeightsError, plain_name, sync
+from .files import WeightsError, plain_name, sha256_of, sync
 
 RECORD = "weights.json"
+#: In a model's folder: what `models export` made of it.
+EXPORT = "onnx"
 How = Literal["pulled", "imported", "exported"]
 
 
@@ -121,6 +123,28 @@ def publish(place: Path, name: str) -> Path:
     sync(final.parent)
     shutil.rmtree(old, ignore_errors=True)
     return final
+
+
+def keep_only(place: Path, names: set[str]) -> None:
+    """Nothing of an earlier try stays beside what is meant."""
+    for path in place.iterdir():
+        if path.name in names:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def note_export(name: str, source: str) -> None:
+    """Write down what an export has put into the model's folder, so that it can be verified."""
+    place = folder(name) / EXPORT
+    files = tuple(
+        FileRecord(path.name, path.stat().st_size, sha256_of(path), known=False)
+        for path in sorted(place.iterdir())
+        if path.is_file() and path.name != RECORD
+    )
+    write_record(place, f"{name}/{EXPORT}", "exported", source, files)
 
 
 def remove(name: str) -> None:

@@ -145,6 +145,16 @@ def test_an_installed_model_can_be_imported_again_from_a_copy_of_it(stick: Path,
     assert import_folder(home / "own", name="copy", rows=ROWS).names == ("copy",)
 
 
+def test_what_was_exported_elsewhere_comes_along(stick: Path, home: Path) -> None:
+    (stick / "onnx").mkdir()
+    (stick / "sharp.onnx").write_bytes(SHARP)
+    (stick / "onnx" / "image.onnx").write_bytes(SHARP)
+    assert import_folder(stick, name="sharp", rows=ROWS).left == ()
+    assert (home / "sharp" / "onnx" / "image.onnx").read_bytes() == SHARP
+    (home / "sharp" / "onnx" / "image.onnx").write_bytes(b"")
+    assert verify()[0].trouble == f"onnx/image.onnx has 0 bytes instead of {len(SHARP)}"
+
+
 def test_no_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="There is no folder"):
         import_folder(tmp_path / "nowhere")

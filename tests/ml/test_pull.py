@@ -215,6 +215,15 @@ def test_a_damaged_model_is_mended_by_fetching_only_what_is_damaged(publisher: P
     assert verdict("tiny").state == "whole"
 
 
+def test_what_was_exported_outlives_the_mending(publisher: Publisher, home: Path) -> None:
+    pulled(row(publisher))
+    (home / "tiny" / "onnx").mkdir()
+    (home / "tiny" / "onnx" / "image.onnx").write_bytes(MODEL)
+    (home / "tiny" / "words.json").unlink()
+    pulled(row(publisher))
+    assert (home / "tiny" / "onnx" / "image.onnx").read_bytes() == MODEL
+
+
 def test_an_archive_gives_its_named_files_and_no_others(publisher: Publisher, home: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

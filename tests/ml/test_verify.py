@@ -4,6 +4,7 @@ import pytest
 
 from ml.weights.check import Verdict, verdict, verify
 from ml.weights.offline import import_folder
+from ml.weights.store import note_export
 
 
 @pytest.fixture
@@ -43,6 +44,18 @@ def test_a_lost_or_shorter_file_is_found_without_reading_all(model: Path) -> Non
 def test_a_folder_without_a_readable_record_is_unknown(model: Path, record: str) -> None:
     (model / "weights.json").write_text(record)
     assert (only().state, only().trouble) == ("unknown", "nothing is written down about it")
+
+
+def test_what_was_exported_is_verified_beside_its_model(model: Path) -> None:
+    (model / "onnx").mkdir()
+    (model / "onnx" / "image.onnx").write_bytes(b"\x08 a tower")
+    note_export("yolox_nano", "a test")
+    assert [(verdict.name, verdict.state) for verdict in verify()] == [
+        ("yolox_nano", "whole"),
+        ("yolox_nano/onnx", "whole"),
+    ]
+    (model / "onnx" / "image.onnx").write_bytes(b"\x08 a t0wer")
+    assert verify()[1].mend == "python -m ml models export yolox_nano"
 
 
 def test_nothing_installed_is_nothing_to_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ class ValidationError(Exception):
 class SchemaError(Exception):
     message: str
 
+def validate(instance: object, schema: Mapping[str, Any]) -> None: ...
+
 class Draft202012Validator:
     def __init__(self, schema: Mapping[str, Any], *, registry: Registry[Any] = ...) -> None: ...
     @classmethod

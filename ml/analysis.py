@@ -1,0 +1,258 @@
+"""Everything that the installed models see in a picture, as plain JSON values of a fixed shape.
+
+The shape is `analysis.schema.json`. A part that could not be done is null and named among `problems`; the others are
+done all the same. Foreign files are opened by `media`'s sandbox only.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from media.results import Inspection, Refusal, Wish
+from media.sandbox import Sandbox
+
+from .results import Box, Description, Faces, Failure, PageText, Tags, Things, Vector
+from .roles import CAPTIONER, DETECTOR, FACES, IMAGE_EMBEDDER, OCR, TAGGER, Picture, Role, Seen
+from .runtime import Runtime
+
+SCHEMA = Path(__file__).with_name("analysis.schema.json")
+VERSION = 1
+_AT_ONCE = 8
+
+Plain: TypeAlias = dict[str, Any]
+
+
+@dataclass
+class Looked:
+    """One picture on its way: what `media` found, and the pictures that the models look at."""
+
+    path: Path
+    found: Inspection | Refusal
+    preview: Picture | None = None
+    detail: Picture | None = None
+    vector: Vector | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One key of the answer. `item`: what of a picture its model looks at. `plain`: the result as JSON values."""
+
+    name: str
+    role: Role[Any, Any, Any]
+    item: Callable[[Looked], Any]
+    plain: Callable[[Any], Plain]
+
+
+def analyze(paths: Iterable[Path], runtime: Runtime, parts: "Sequence[Part] | None" = None) -> Iterator[Plain]:
+    """One answer for each file, in order, a few files at a time. Of `parts` not asked for, nothing is said."""
+    waiting = iter(paths)
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="mediahub-analysis-") as folder:
+        while batch := list(islice(waiting, _AT_ONCE)):
+            yield from _batch(batch, runtime, PARTS if parts is None else parts, sandbox, Path(folder))
+
+
+def opened(paths: Iterable[Path]) -> Iterator[Picture]:
+    """The pictures among these files as models look at them; what cannot be opened is left out. Unordered."""
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="mediahub-pictures-") as folder:
+        by_key: dict[str, Wish] = {}
+
+        def wishes() -> Iterator[Wish]:
+            for number, path in enumerate(paths):
+                wish = _wish(number, path, Path(folder))
+                by_key[wish.key] = wish
+                yield wish
+
+        for found in sandbox.inspect(wishes()):
+            wish = by_key.pop(found.key)
+            picture = None if isinstance(found, Refusal) else _looked(wish.source, found, wish).preview
+            shutil.rmtree(wish.folder)
+            if picture is not None:
+                yield picture
+
+
+def pictures_in(place: Path) -> Iterator[Path]:
+    """The file itself, or every file in the folder and below, by name; hidden ones are left out."""
+    if not place.is_dir():
+        yield place
+        return
+    for path in sorted(place.iterdir()):
+        if not path.name.startswith("."):
+            yield from pictures_in(path)
+
+
+def _batch(
+    paths: list[Path], runtime: Runtime, parts: "Sequence[Part]", sandbox: Sandbox, folder: Path
+) -> Iterator[Plain]:
+    wishes = [_wish(number, path, folder) for number, path in enumerate(paths)]
+    answers = {answer.key: answer for answer in sandbox.inspect(wishes)}
+    looked = [_looked(path, answers[wish.key], wish) for path, wish in zip(paths, wishes, strict=True)]
+    results = [_facts(one) for one in looked]
+    good = [(one, result) for one, result in zip(looked, results, strict=True) if one.preview is not None]
+    for part in parts:
+        began = time.perf_counter()
+        answers_of_part = _asked(runtime, part, [part.item(one) for one, _ in good])
+        seconds = (time.perf_counter() - began) / max(1, len(good))
+        for (one, result), answer in zip(good, answers_of_part, strict=True):
+            result["seconds"][part.name] = round(seconds, 3)
+            if isinstance(answer, Failure):
+                result["problems"].append({"part": part.name, "kind": answer.kind, "message": answer.message})
+                continue
+            if isinstance(answer, Vector):
+                one.vector = answer
+            result[part.name] = part.plain(answer)
+    yield from results
+
+
+def _asked(runtime: Runtime, part: "Part", items: list[Any]) -> list[Any]:
+    if all(status.role != part.role.key for status in runtime.status()):
+        return [Failure("not_installed", f"No backend is set for the {part.name}.", retryable=True)] * len(items)
+    return list(runtime.map(part.role, items))
+
+
+def _wish(number: int, path: Path, folder: Path) -> Wish:
+    place = folder / str(number)
+    place.mkdir(exist_ok=True)
+    for old in place.iterdir():
+        old.unlink()
+    modified = path.stat().st_mtime if path.is_file() else 0.0
+    return Wish(str(number), path.absolute(), None, place, path.name, modified)
+
+
+def _looked(path: Path, found: Inspection | Refusal, wish: Wish) -> Looked:
+    if isinstance(found, Refusal):
+        return Looked(path, found)
+    pictures = {rendition.kind: _opened(wish.folder / rendition.name) for rendition in found.renditions}
+    return Looked(path, found, pictures["preview"], pictures.get("detail", pictures["preview"]))
+
+
+def _opened(rendition: Path) -> Picture:
+    """We wrote this file ourselves, from a decoded picture."""
+    with Image.open(rendition) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _facts(looked: Looked) -> Plain:
+    """Every key of the answer, filled as far as no model is needed."""
+    found = looked.found
+    result: Plain = {"version": VERSION, "picture": str(looked.path), "refused": None}
+    result |= dict.fromkeys(["file", "hash", "quality", "colours", *(part.name for part in PARTS)])
+    result |= {"seconds": {}, "problems": []}
+    if isinstance(found, Refusal):
+        return result | {"refused": {"kind": found.kind, "reason": found.reason}}
+    metadata = found.metadata
+    return result | {
+        "file": {
+            "format": found.format,
+            "mime": found.mime,
+            "width": found.width,
+            "height": found.height,
+            "frames": found.frames,
+            "taken": metadata.taken.local if metadata.taken else None,
+            "make": metadata.make,
+            "model": metadata.model,
+            "latitude": metadata.latitude,
+            "longitude": metadata.longitude,
+        },
+        "hash": {"pdq": found.pdq.forms[0], "quality": found.pdq.quality},
+        "quality": asdict(found.quality),
+        "colours": [asdict(colour) for colour in found.colours],
+    }
+
+
+def _text(page: PageText) -> Plain:
+    return {
+        "model": str(page.model),
+        "language": page.language,
+        "text": page.text,
+        "lines": [
+            {
+                "text": line.text,
+                "score": line.score,
+                "language": line.language,
+                "corners": [list(at) for at in line.box],
+            }
+            for line in page.lines
+        ],
+    }
+
+
+def _embedding(vector: Vector) -> Plain:
+    return {"model": str(vector.model), "space": vector.space, "numbers": int(vector.values.size)}
+
+
+def _tags(tags: Tags) -> Plain:
+    return {
+        "model": str(tags.model),
+        "tags": [
+            {
+                "name": tag.name,
+                "score": _rounded(tag.score),
+                "calibrated": tag.calibrated,
+                "other_names": dict(tag.other_names),
+            }
+            for tag in tags.tags
+        ],
+    }
+
+
+def _things(things: Things) -> Plain:
+    return {
+        "model": str(things.model),
+        "things": [
+            {"name": thing.name, "score": _rounded(thing.score), "box": thing.box and _corners(thing.box)}
+            for thing in things.things
+        ],
+    }
+
+
+def _faces(faces: Faces) -> Plain:
+    return {
+        "model": str(faces.model),
+        "faces": [
+            {
+                "box": _corners(face.box),
+                "score": _rounded(face.score),
+                "quality": _rounded(face.quality),
+                "landmarks": [[_rounded(number) for number in point] for point in face.landmarks],
+                "space": face.vector.space if face.vector else None,
+            }
+            for face in faces.faces
+        ],
+    }
+
+
+def _caption(description: Description) -> Plain:
+    return {
+        "model": str(description.model),
+        "caption": description.caption,
+        "scene": description.scene,
+        "things": [{"name": thing.name, "score": _rounded(thing.score)} for thing in description.things],
+        "tags": [tag.name for tag in description.tags],
+    }
+
+
+def _corners(box: Box) -> list[float]:
+    return [_rounded(number) for number in box]
+
+
+def _rounded(number: float) -> float:
+    return round(float(number), 4)
+
+
+#: The order of work: the tagger may look at the vector that the embedder made.
+PARTS: tuple[Part, ...] = (
+    Part("text", OCR, lambda looked: looked.detail, _text),
+    Part("embedding", IMAGE_EMBEDDER, lambda looked: looked.preview, _embedding),
+    Part("tags", TAGGER, lambda looked: Seen(looked.preview, looked.vector), _tags),
+    Part("things", DETECTOR, lambda looked: looked.preview, _things),
+    Part("faces", FACES, lambda looked: looked.preview, _faces),
+    Part("caption", CAPTIONER, lambda looked: looked.preview, _caption),
+)

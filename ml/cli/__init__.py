@@ -1,0 +1,44 @@
+"""The models from a shell: `python -m ml ...`. Answers go to standard output, progress and complaints to the other."""
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+
+from media.sandbox import SandboxUnavailable
+
+from .. import profiles
+from ..runtime import Runtime
+from ..weights.files import WeightsError
+from . import models, pictures
+
+__all__ = ["main"]
+
+
+def main(words: list[str] | None = None) -> int:
+    """The exit status: 0 done, 1 not done, 2 not understood."""
+    parser = argparse.ArgumentParser(prog="python -m ml", description="MediaHub's models, without its web pages.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    models.add_arguments(commands.add_parser("models", help="install, check and choose models"))
+    pictures.add_commands(commands)
+    commands.add_parser("status", help="which models answer for which work, as JSON").set_defaults(run=_status)
+    arguments = parser.parse_args(words)
+    try:
+        status: int = arguments.run(arguments)
+        return status
+    except (WeightsError, SandboxUnavailable) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except BrokenPipeError:  # whoever reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return 130
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    with Runtime(profiles.local_settings()) as runtime:
+        sys.stdout.write(json.dumps([asdict(status) for status in runtime.status()], indent=2) + "\n")
+    return 0

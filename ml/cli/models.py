@@ -1,0 +1,276 @@
+"""`models list | show | pull | import | verify | remove | recommend | export | calibrate`; also behind manage.py."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+from .. import machine, profiles, registry
+from ..analysis import opened, pictures_in
+from ..backend import NotInstalled
+from ..weights import check, manifest, store
+from ..weights.files import WeightsError, in_words
+from ..weights.manifest import Weights
+from ..weights.offline import import_folder
+from ..weights.pull import known_row, pull
+from .progress import Progress
+
+_CHECKED_ON = 64  # pictures
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`run` of the parsed arguments is the function that does it; it answers the exit status."""
+    commands = parser.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    listing = command("list", _list, "every model, whether it is installed, and what it is good at")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    listing.add_argument("--installed", action="store_true", help="only what is on this machine")
+    show = command("show", _show, "one model with its files, their addresses and checksums")
+    show.add_argument("name", metavar="NAME")
+    pulling = command("pull", _pull, "fetch models by name; goes on where it was cut")
+    pulling.add_argument("names", metavar="NAME", nargs="+")
+    importing = command("import", _import, "install models from a folder, without internet")
+    importing.add_argument("folder", type=Path, metavar="FOLDER")
+    importing.add_argument("--as", dest="name", metavar="NAME", help="the folder itself is this model")
+    importing.add_argument("--trust", action="store_true", help="take files with other checksums than the known ones")
+    verifying = command("verify", _verify, "read every installed model and compare it with its checksums")
+    verifying.add_argument("--json", action="store_true", help="for programs")
+    exporting = command("export", _export, "turn an installed model into ONNX, for machines without torch")
+    exporting.add_argument("name", metavar="NAME")
+    exporting.add_argument("--pictures", type=Path, metavar="FOLDER", help="compare on these photos")
+    command("remove", _remove, "delete an installed model").add_argument("name", metavar="NAME")
+    advice = command("recommend", _recommend, "which models fit this machine, and how to get them")
+    advice.add_argument("--json", action="store_true", help="for programs")
+    advice.add_argument("--profile", choices=[profile.name for profile in profiles.PROFILES], help="as if it fitted")
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    here = set(store.installed())
+    strangers = sorted(here - {row.name for row in manifest.ROWS})
+    facts = [_facts(row, row.name in here) for row in manifest.ROWS]
+    unknown = {"installed": True, "roles": [], "proof": [], "good_at": "One of your own."}
+    facts += [{"name": name} | unknown for name in strangers]
+    if arguments.installed:
+        facts = [one for one in facts if one["installed"]]
+    if arguments.json:
+        _print_json(facts)
+    elif not facts:
+        _say("No model is installed. `models recommend` says which ones fit this machine.")
+    else:
+        _say("\n".join(_listed(facts)))
+        _say(f"\n* is installed. Installed models lie in {store.home()}.")
+    return 0
+
+
+def _facts(row: Weights, installed: bool) -> dict[str, Any]:
+    rows = [one for one in registry.BACKENDS if one.key in row.backends and one.role in row.roles]
+    return {
+        "name": row.name,
+        "roles": list(row.roles),
+        "backends": list(row.backends),
+        "installed": installed or check.is_in_package(row),
+        "package": row.package,
+        "size": row.size,
+        "size_known": row.size_known,
+        "memory_mb": row.memory_mb,
+        "pinned": row.pinned,
+        "code_licence": row.code_licence,
+        "weights_licence": row.weights_licence,
+        "source": row.source,
+        "proof": sorted({one.proof for one in rows}),
+        "good_at": row.good_at,
+    }
+
+
+def _listed(facts: list[dict[str, Any]]) -> Iterator[str]:
+    """Grouped by what they are for; a star marks what is installed."""
+    for roles, group in groupby(facts, key=lambda one: ", ".join(one["roles"]) or "other"):
+        yield f"{roles}:"
+        for one in group:
+            mark = "*" if one["installed"] else " "
+            if "weights_licence" not in one:
+                yield f"  {mark} {one['name']}"
+                continue
+            size = f"in the package {one['package']}" if one["package"] else _size(one["size"], one["size_known"])
+            yield f"  {mark} {one['name']} ({size})"
+            yield f"      {one['good_at']}"
+            proof = f"proved with {' and '.join(one['proof'])}" if one["proof"] else "no backend runs it yet"
+            yield f"      Weights: {one['weights_licence']}. Code: {one['code_licence']}. {proof.capitalize()}."
+
+
+def _size(size: int, known: bool) -> str:
+    if known:
+        return in_words(size)
+    return f"over {in_words(size)}" if size > 1_000_000 else "size not known"
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    row = known_row(arguments.name)
+    _print_json(
+        _facts(row, row.name in store.installed())
+        | {"archive": row.archive and asdict(row.archive)}
+        | {"files": [asdict(file) for file in row.files]}
+    )
+    return 0
+
+
+def _pull(arguments: argparse.Namespace) -> int:
+    rows = [known_row(name) for name in arguments.names]
+    for row in rows:
+        if not row.package:
+            _note(
+                f"{row.name}: {_size(row.size, row.size_known)}, weights under {row.weights_licence}, from {row.source}"
+            )
+        progress = Progress()
+        try:
+            pulled = pull(row.name, progress, lambda name: _note(f"{name} is being installed already; waiting ..."))
+        finally:
+            progress.done()
+        if not pulled.fresh:
+            _say(f"{row.name} is installed already and whole.")
+            continue
+        _say(f"{row.name} is installed in {pulled.folder}.")
+        unknown = [file.path for file in pulled.record.files if not file.known]
+        if unknown:
+            _note(f"No checksum was known for {', '.join(unknown)}: what came is written down, and counts from now on.")
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    result = import_folder(arguments.folder, name=arguments.name, trust=arguments.trust)
+    for name in result.names:
+        _say(f"{name} is installed in {store.folder(name)}.")
+    if not result.names:
+        _say(f"No model was found in {arguments.folder}.")
+    for left in result.left:
+        _note(f"Left: {left.path}: {left.reason}.")
+    return 0 if result.names else 1
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    verdicts = check.verify(None if arguments.json else lambda name: _note(f"Reading {name} ..."))
+    damaged = [verdict for verdict in verdicts if verdict.state == "damaged"]
+    if arguments.json:
+        _print_json([asdict(verdict) for verdict in verdicts])
+    elif not verdicts:
+        _say("No model is installed.")
+    else:
+        lines = [
+            [
+                verdict.name,
+                verdict.state,
+                in_words(verdict.size),
+                "published" if verdict.pinned else "written down",
+                verdict.trouble or "",
+            ]
+            for verdict in verdicts
+        ]
+        _say(_table(["name", "state", "size", "checksums", ""], lines))
+        for verdict in damaged:
+            _say(f"Mend {verdict.name}: {verdict.mend}")
+    return 1 if damaged else 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from ..export import ExportError, export
+
+    row = known_row(arguments.name)
+    pictures = list(islice(opened(pictures_in(arguments.pictures)), _CHECKED_ON)) if arguments.pictures else []
+    try:
+        verdicts = export(row.name, pictures)
+    except (ExportError, NotInstalled) as error:
+        raise WeightsError(str(error)) from error
+    store.note_export(row.name, f"{row.name} in {store.folder(row.name)}")
+    heads = ["precision", "least cosine, pictures", "sentences", "same nearest ten", ""]
+    lines = [
+        [
+            verdict.precision,
+            f"{verdict.image_cosine:.5f}",
+            f"{verdict.text_cosine:.5f}",
+            f"{verdict.nearest:.0%}",
+            "kept" if verdict.kept else "drifted too far; not kept",
+        ]
+        for verdict in verdicts
+    ]
+    _say(_table(heads, lines))
+    return 0
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    store.remove(arguments.name)
+    _say(f"{arguments.name} is removed.")
+    return 0
+
+
+def _recommend(arguments: argparse.Namespace) -> int:
+    seen = machine.look()
+    profile = profiles.named(arguments.profile) if arguments.profile else profiles.fitting(seen)
+    missing = [name for name in profile.weights if not _is_here(name)]
+    if arguments.json:
+        _print_json(
+            {
+                "machine": asdict(seen),
+                "profile": asdict(profile),
+                "missing": missing,
+                "settings": profiles.settings(profile),
+            }
+        )
+        return 0
+    gpus = ", ".join(f"{gpu.name} with {gpu.memory_mb / 1024:.0f} GB" for gpu in seen.gpus) or (
+        "Apple's, in the same memory" if seen.unified else "none"
+    )
+    _say(f"This machine: {seen.cores} cores, {seen.memory_mb / 1024:.0f} GB of memory, graphics: {gpus}.")
+    _say(f"Profile: {profile.name} ({profile.needs}). {profile.words}\n")
+    heads = ["for", "backend", "model", "memory", "1,000 photos take"]
+    _say(_table(heads, [_row(choice) for choice in profile.choices]))
+    _say(f"\nTogether at work: about {profile.memory_mb:,} MB.")
+    if missing:
+        _say(
+            f"\nStill to be fetched ({_size(*profiles.size(missing))}):\n  python -m ml models pull {' '.join(missing)}"
+        )
+    for name in profile.export:
+        _say(f"  python -m ml models export {name}")
+    for extra in profiles.missing_extras(profile):
+        _say(f"  pip install 'mediahub[{extra}]'")
+    _say("\nThe setting ML for it:\n" + json.dumps(profiles.settings(profile), indent=2))
+    return 0
+
+
+def _row(choice: profiles.Chosen) -> list[str]:
+    weights = str(choice.options.get("weights", ""))
+    return [choice.role, choice.backend, weights, f"{choice.memory_mb:,} MB", choice.speed()]
+
+
+def _is_here(name: str) -> bool:
+    row = manifest.row(name)
+    return name in store.installed() or (row is not None and check.is_in_package(row))
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell; the last one takes what it needs."""
+    widths = [max(len(line[column]) for line in [heads, *lines]) for column in range(len(heads))]
+    rows = [heads, ["-" * width if head else "" for width, head in zip(widths, heads, strict=True)], *lines]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(words + "\n")
+
+
+def _note(words: str) -> None:
+    sys.stderr.write(words + "\n")
+
+
+def _print_json(value: object) -> None:
+    _say(json.dumps(value, ensure_ascii=False, indent=2))

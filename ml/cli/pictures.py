@@ -1,0 +1,131 @@
+"""`analyze`, `compare` and `ocr`: what the models see in pictures of this machine."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from .. import profiles
+from ..analysis import PARTS, Part, analyze, pictures_in
+from ..runtime import Runtime
+from ..settings import BackendSetting, SettingsError
+
+_COLUMN = 56
+
+Commands = Any  # argparse does not name the type of its sub-commands
+
+
+def add_commands(commands: Commands) -> None:
+    looking = commands.add_parser("analyze", help="everything the installed models see in pictures, as JSON")
+    looking.add_argument("places", type=Path, nargs="+", metavar="PICTURE|FOLDER", help="a folder: one line a picture")
+    looking.add_argument("--only", choices=[part.name for part in PARTS], nargs="+", metavar="PART")
+    looking.set_defaults(run=_analyze)
+    comparing = commands.add_parser(
+        "compare",
+        help="two backends on the same pictures, side by side",
+        description="A backend may have options: yolox,weights=yolox_s; what is in quotes is a word, not a number.",
+    )
+    comparing.add_argument("role", choices=[part.role.key for part in PARTS], metavar="ROLE")
+    comparing.add_argument("backends", nargs=2, metavar="BACKEND")
+    comparing.add_argument("pictures", type=Path, nargs="+", metavar="PICTURE")
+    comparing.add_argument("--json", action="store_true", help="for programs: one line a picture")
+    comparing.set_defaults(run=_compare)
+    reading = commands.add_parser("ocr", help="read the text in pictures, as JSON")
+    reading.add_argument("places", type=Path, nargs="+", metavar="PICTURE|FOLDER")
+    reading.set_defaults(run=_analyze, only=["text"])
+
+
+def _analyze(arguments: argparse.Namespace) -> int:
+    """One picture is printed to be read; several, or a folder, one line each as soon as they are done."""
+    alone = len(arguments.places) == 1 and not arguments.places[0].is_dir()
+    parts = [part for part in PARTS if arguments.only is None or part.name in arguments.only]
+    wishes = profiles.local_settings()
+    told: set[str] = set()
+    failed = False
+    with Runtime({part.role.key: wishes[part.role.key] for part in parts if part.role.key in wishes}) as runtime:
+        for result in analyze(_all(arguments.places), runtime, parts):
+            _print(json.dumps(result, ensure_ascii=False, indent=2 if alone else None))
+            failed |= result["refused"] is not None
+            missing = {problem["message"] for problem in result["problems"] if problem["kind"] == "not_installed"}
+            for message in sorted(missing - told):
+                sys.stderr.write(message + "\n")
+            told |= missing
+    return 1 if failed and alone else 0
+
+
+def _all(places: list[Path]) -> Iterator[Path]:
+    for place in places:
+        yield from pictures_in(place)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    part = next(part for part in PARTS if part.role.key == arguments.role)
+    try:
+        runtimes = [Runtime({arguments.role: _backend(words)}) for words in arguments.backends]
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    with runtimes[0], runtimes[1]:
+        for runtime in runtimes:  # loading is not what is compared
+            list(analyze(arguments.pictures[:1], runtime, [part]))
+        if not arguments.json:
+            _print(_side_by_side([arguments.backends[:1], arguments.backends[1:]]))
+        for picture in arguments.pictures:
+            results = [next(analyze([picture], runtime, [part])) for runtime in runtimes]
+            if arguments.json:
+                _print(
+                    json.dumps({"picture": str(picture), "role": part.role.key, "results": results}, ensure_ascii=False)
+                )
+            else:
+                _print(f"\n{picture}\n" + _side_by_side([_in_words(part, result) for result in results]))
+    return 0
+
+
+def _in_words(part: Part, result: dict[str, Any]) -> list[str]:
+    """What one backend saw, line by line."""
+    if result["refused"]:
+        return [str(result["refused"]["reason"])]
+    found = result[part.name]
+    if found is None:
+        return [str(problem["message"]) for problem in result["problems"]]
+    match part.name:
+        case "text":
+            lines = found["text"].splitlines()
+        case "tags" | "things":
+            lines = [f"{one['name']} {one['score']:.2f}" for one in found[part.name]]
+        case "faces":
+            lines = [f"face {one['score']:.2f} at {one['box']}" for one in found["faces"]]
+        case "caption":
+            lines = [found["caption"]]
+        case _:
+            lines = [f"{found['numbers']} numbers in {found['space']}"]
+    return [f"{found['model']}, {result['seconds'][part.name]:.2f} s", *(lines or ["nothing"])]
+
+
+def _backend(words: str) -> BackendSetting:
+    """`yolox,weights=yolox_s`; numbers and true or false are read as such."""
+    key, *options = words.split(",")
+    named = dict(option.partition("=")[::2] for option in options)
+    return {"BACKEND": key, "OPTIONS": {name: _value(value) for name, value in named.items()}}
+
+
+def _value(words: str) -> object:
+    try:
+        value = json.loads(words)
+    except ValueError:
+        return words
+    return value if isinstance(value, bool | int | float) else words.strip('"')
+
+
+def _side_by_side(columns: list[list[str]]) -> str:
+    left, right = ([line for words in column for line in wrap(words, _COLUMN) or [""]] for column in columns)
+    return "\n".join(f"{one:{_COLUMN}} | {other}".rstrip() for one, other in zip_longest(left, right, fillvalue=""))
+
+
+def _print(words: str) -> None:
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,137 @@
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import jsonschema
+import pytest
+from PIL import Image
+
+from ml.analysis import PARTS, SCHEMA, analyze, pictures_in
+from ml.cli import main
+from ml.results import FailureKind
+from ml.runtime import Runtime
+from tests.ml.pages import page
+
+SHAPE = json.loads(SCHEMA.read_text())
+FAKE = {"ocr": {"BACKEND": "fake"}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "models"))
+    (tmp_path / "photos" / "trip").mkdir(parents=True)
+    Image.fromarray(page("Morning", "at nine")).save(tmp_path / "photos" / "morning.png")
+    Image.fromarray(page("Evening")).save(tmp_path / "photos" / "trip" / "evening.jpg")
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    return tmp_path / "photos"
+
+
+def analyzed(*paths: Path) -> list[dict[str, Any]]:
+    with Runtime(FAKE) as runtime:  # type: ignore[arg-type]
+        return list(analyze(paths, runtime))
+
+
+def test_an_answer_has_the_shape_that_is_promised(folder: Path) -> None:
+    for answer in analyzed(*pictures_in(folder)):
+        jsonschema.validate(answer, SHAPE)
+
+
+def test_the_promised_shape_names_every_part_and_every_kind_of_problem() -> None:
+    problem = SHAPE["properties"]["problems"]["items"]["properties"]
+    assert problem["part"]["enum"] == [part.name for part in PARTS]
+    assert problem["kind"]["enum"] == list(get_args(FailureKind))
+    assert {part.name for part in PARTS} < set(SHAPE["required"])
+
+
+def test_what_needs_no_model_is_always_there(folder: Path) -> None:
+    (answer,) = analyzed(folder / "morning.png")
+    assert answer["file"]["width"] == 900
+    assert len(answer["hash"]["pdq"]) == 64
+    assert answer["quality"]["text_likeness"] > 0.3
+    assert answer["colours"][0]["hex"] == "#ffffff"
+
+
+def test_parts_without_a_model_are_null_and_named(folder: Path) -> None:
+    (answer,) = analyzed(folder / "morning.png")
+    assert answer["text"]["model"].startswith("fake")
+    assert answer["faces"] is None
+    assert {problem["part"] for problem in answer["problems"]} == {part.name for part in PARTS} - {"text"}
+    assert {problem["kind"] for problem in answer["problems"]} == {"not_installed"}
+
+
+def test_a_file_that_is_no_picture_is_refused_and_the_others_are_done(folder: Path) -> None:
+    answers = analyzed(*pictures_in(folder), folder / "nowhere.jpg")
+    assert [Path(answer["picture"]).name for answer in answers] == [
+        "morning.png",
+        "notes.txt",
+        "evening.jpg",
+        "nowhere.jpg",
+    ]
+    assert [answer["refused"] and answer["refused"]["kind"] for answer in answers] == [
+        None,
+        "unsupported",
+        None,
+        "missing",
+    ]
+    assert answers[2]["text"]
+
+
+def test_more_pictures_than_are_worked_on_together_stay_in_order(folder: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(11)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (64 + number, 64), "khaki").save(path)
+    assert [answer["file"]["width"] for answer in analyzed(*paths)] == [64 + number for number in range(11)]
+
+
+def test_the_command_prints_one_picture_to_be_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", str(folder / "morning.png")]) == 0
+    printed = capsys.readouterr()
+    answer = json.loads(printed.out)
+    jsonschema.validate(answer, SHAPE)
+    assert answer["text"]["text"] == "Morning\nat nine"
+    assert printed.out.count("\n") > 20
+    for problem in answer["problems"]:
+        assert problem["kind"] == "not_installed"
+        assert problem["message"] in printed.err
+
+
+def test_the_command_prints_a_folder_line_by_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", str(folder), "--only", "text"]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer["text"] and answer["text"]["text"] for answer in answers] == ["Morning\nat nine", None, "Evening"]
+    assert all(answer["problems"] == [] for answer in answers)
+
+
+def test_a_refused_picture_alone_is_a_failed_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ocr", str(folder / "notes.txt")]) == 1
+    assert json.loads(capsys.readouterr().out)["refused"]["reason"] == "This is a text file, not a picture."
+
+
+def test_two_backends_stand_side_by_side(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "ocr", "rapidocr,detector_side=640", "fake", str(folder / "trip" / "evening.jpg")]) == 0
+    head, _, name, models, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["rapidocr,detector_side=640", "|", "fake"]
+    assert name.endswith("evening.jpg")
+    assert models.partition("|")[0].startswith("pp-ocrv6-small@1")
+    assert models.partition("|")[2].startswith(" fake-ocr@1")
+    assert lines[0].startswith("Evening")
+
+
+def test_a_comparison_for_programs_is_one_line_a_picture(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = [str(folder / "morning.png"), str(folder / "trip" / "evening.jpg")]
+    assert main(["compare", "ocr", "fake", 'fake,version="2"', *pictures, "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["picture"] for line in lines] == pictures
+    assert [result["text"]["model"] for result in lines[0]["results"]] == ["fake-ocr@1", "fake-ocr@2"]
+
+
+def test_an_unknown_backend_is_answered_with_the_known_ones(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "ocr", "rapidocr", "tesseract", str(folder / "morning.png")]) == 2
+    assert 'There is no backend "tesseract" for "ocr"' in capsys.readouterr().err
+
+
+def test_a_receipts_total_is_in_its_answer(material: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = json.loads((material / "truth" / "ocr_receipts.json").read_text())
+    name, facts = next(iter(truth.items()))
+    main(["ocr", str(next((material / "documents" / "receipts").glob(f"{Path(name).stem}.*")))])
+    assert facts["fields"]["total"].lstrip("RM $") in json.loads(capsys.readouterr().out)["text"]["text"]

@@ -1,0 +1,106 @@
+"""`models ...` as people type it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from ml.cli import main
+from ml.cli.progress import Progress
+
+
+@pytest.fixture(autouse=True)
+def stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one model, for a house that has none yet."""
+    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "models"))
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "stick" / "yolox_nano.onnx").write_bytes(b"\x08 some numbers")
+    return tmp_path / "stick"
+
+
+def test_the_list_names_purpose_licence_proof_and_whether_it_is_installed(
+    stick: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["models", "import", str(stick), "--as", "our-own"])
+    capsys.readouterr()
+    assert main(["models", "list"]) == 0
+    printed = capsys.readouterr().out
+    assert "  * pp-ocrv6-small (in the package rapidocr)" in printed
+    assert "    buffalo_l (289 MB)" in printed
+    assert "Weights: Non-commercial research only (InsightFace)." in printed
+    assert "Proved with real weights." in printed
+    assert "  * our-own" in printed
+
+
+def test_the_list_for_programs_has_every_fact(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["models", "list", "--json"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["yolox_s"]["size"] == 35_858_002
+    assert rows["yolox_s"]["installed"] is False
+    assert rows["pp-ocrv6-small"]["proof"] == ["real weights"]
+
+
+def test_show_gives_the_addresses_for_another_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show", "YUNET"]) == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    assert file["url"].startswith("https://")
+    assert len(file["sha256"]) == 64
+
+
+def test_import_verify_and_remove_say_what_they_did(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "import", str(stick)]) == 1
+    assert "--as yolox_nano --trust" in capsys.readouterr().err
+    assert main(["models", "import", str(stick), "--as", "yolox_nano", "--trust"]) == 0
+    assert "yolox_nano is installed in" in capsys.readouterr().out
+    assert main(["models", "verify"]) == 0
+    assert "yolox_nano  whole  14 bytes  written down" in capsys.readouterr().out
+    assert main(["models", "remove", "yolox_nano"]) == 0
+    assert main(["models", "verify"]) == 0
+    assert "No model is installed." in capsys.readouterr().out
+
+
+def test_a_damaged_model_fails_the_command_and_names_the_cure(
+    stick: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    main(["models", "import", str(stick), "--as", "yolox_nano", "--trust"])
+    (tmp_path / "models" / "yolox_nano" / "yolox_nano.onnx").write_bytes(b"\x08")
+    assert main(["models", "verify"]) == 1
+    assert "Mend yolox_nano: python -m ml models pull yolox_nano" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["pull", "yolo99"], 'There is no model "yolo99"'),
+        (["show", "yolo99"], 'There is no model "yolo99"'),
+        (["import", "/nowhere"], "There is no folder /nowhere."),
+        (["remove", "sface"], "sface is not installed. Installed are: none."),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", *words]) == 1
+    assert capsys.readouterr().err.startswith(complaint)
+
+
+def test_progress_is_a_line_at_each_tenth_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress()
+    for here in range(0, 1001, 20):
+        progress("model.onnx", here * 1000, 1_000_000)
+    progress.done()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11
+    assert lines[5] == "model.onnx: 500 kB of 1.0 MB"
+
+
+def test_progress_is_one_bar_at_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    progress = Progress()
+    progress("model.onnx", 0, 1_000_000)
+    progress("model.onnx", 1_000_000, 1_000_000)
+    progress.done()
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "[########################] 100 % of 1.0 MB" in printed

@@ -1,0 +1,73 @@
+import json
+
+import pytest
+
+from ml import profiles
+from ml.cli import main
+from ml.machine import Gpu, Machine, look
+from ml.runtime import Runtime
+from ml.weights import manifest
+
+SMALL = Machine(cores=2, memory_mb=4_000, gpus=(), unified=False)
+
+
+@pytest.mark.parametrize(
+    ("machine", "profile"),
+    [
+        (SMALL, "lite"),
+        (Machine(32, 128_000, (), unified=False), "lite"),
+        (Machine(4, 8_000, (Gpu("GTX 1060", 6_144),), unified=False), "standard"),
+        (Machine(8, 32_000, (Gpu("RTX 4060 Ti", 16_380), Gpu("GT 710", 2_048)), unified=False), "quality"),
+        (Machine(8, 7_000, (Gpu("RTX 4060 Ti", 16_380),), unified=False), "lite"),
+        (Machine(8, 16_384, (), unified=True), "standard"),
+        (Machine(12, 65_536, (), unified=True), "quality"),
+    ],
+)
+def test_a_profile_fits_its_machine(machine: Machine, profile: str) -> None:
+    assert profiles.fitting(machine).name == profile
+
+
+def test_this_machine_is_seen() -> None:
+    machine = look()
+    assert machine.cores >= 1
+    assert 500 < machine.memory_mb < 10_000_000
+
+
+@pytest.mark.parametrize("profile", profiles.PROFILES, ids=lambda profile: profile.name)
+def test_a_profile_is_a_setting_that_works(profile: profiles.Profile) -> None:
+    with Runtime(profiles.settings(profile)) as runtime:
+        assert [status.role for status in runtime.status()] == [choice.role for choice in profile.choices]
+
+
+@pytest.mark.parametrize("profile", profiles.PROFILES, ids=lambda profile: profile.name)
+def test_a_profile_names_weights_that_exist(profile: profiles.Profile) -> None:
+    for name in (*profile.weights, *profile.export):
+        assert manifest.row(name), name
+    chosen = {choice.options["weights"] for choice in profile.choices if "weights" in choice.options}
+    assert chosen <= set(profile.weights) | {row.name for row in manifest.ROWS if row.package}
+
+
+def test_the_whole_house_without_graphics_fits_its_profile() -> None:
+    assert profiles.named("lite").memory_mb < 4_000
+
+
+def test_without_settings_every_backend_of_this_machine_is_tried_and_none_beyond_it() -> None:
+    wishes = profiles.local_settings()
+    assert wishes["ocr"] == [{"BACKEND": "rapidocr"}]
+    used = {wish["BACKEND"] for choices in wishes.values() for wish in choices}
+    assert not used & {"fake", "vlm", "openai_text"}
+
+
+def test_the_command_says_machine_models_costs_and_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "recommend", "--profile", "lite"]) == 0
+    printed = capsys.readouterr().out
+    for words in ("This machine:", "Profile: lite", "rapidocr", "models pull", "ViT-B-32", "The setting ML for it:"):
+        assert words in printed
+
+
+def test_the_advice_for_programs_holds_the_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "recommend", "--profile", "quality", "--json"]) == 0
+    advice = json.loads(capsys.readouterr().out)
+    assert advice["settings"]["ocr"] == {"BACKEND": "rapidocr"}
+    assert "blip2-opt-2.7b" in advice["missing"]
+    assert {choice["grounds"] for choice in advice["profile"]["choices"]} <= {"measured", "estimate"}
