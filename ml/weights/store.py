@@ -41,7 +41,7 @@ class Record:
 
 
 def home() -> Path:
-    """All installed models: MEDIAHUB_MODELS, or `models` beside the other data."""
+    """All installed models: MEDIAHUB_MODELS, or `models` in MEDIAHUB_DATA, which is `data` where nothing is said."""
     return Path(os.environ.get("MEDIAHUB_MODELS") or Path(os.environ.get("MEDIAHUB_DATA") or "data") / "models")
 
 

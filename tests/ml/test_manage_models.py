@@ -1,10 +1,12 @@
 """`models ...` as people type it."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from ml.cli import main
 from ml.cli.progress import Progress
@@ -104,3 +106,22 @@ def test_progress_is_one_bar_at_a_terminal(monkeypatch: pytest.MonkeyPatch, caps
     printed = capsys.readouterr().err
     assert printed.count("\n") == 1
     assert "[########################] 100 % of 1.0 MB" in printed
+
+
+def test_the_same_behind_manage_py(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("models", "import", str(stick), "--as", "our-own")
+    call_command("models", "list", "--installed")
+    assert "  * our-own" in capsys.readouterr().out
+    with pytest.raises(CommandError, match='There is no model "yolo99"'):
+        call_command("models", "pull", "yolo99")
+    with pytest.raises(SystemExit):
+        call_command("models", "import", str(stick))
+
+
+def test_the_folder_of_the_settings_is_the_folder_of_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "import os; from mediahub import settings; print(os.environ['MEDIAHUB_MODELS'])"
+    for variable in ("MEDIAHUB_MODELS", "MODEL_CACHE_DIR"):
+        monkeypatch.delenv("MEDIAHUB_MODELS", raising=False)
+        monkeypatch.setenv(variable, "/somewhere/else")
+        answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, timeout=60)
+        assert answer.stdout.strip() == "/somewhere/else"

@@ -1,0 +1,26 @@
+"""`manage.py models ...`: the same as `python -m ml models ...`, in the folder that the settings name."""
+
+import argparse
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ml.cli import models
+from ml.weights.files import WeightsError
+
+
+class Command(BaseCommand):
+    help = "Installs, checks and chooses models."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        models.add_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            status: int = options["run"](argparse.Namespace(**options))
+        except WeightsError as error:
+            raise CommandError(str(error)) from error
+        if status:
+            sys.exit(status)
