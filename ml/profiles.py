@@ -60,7 +60,7 @@ PROFILES: tuple[Profile, ...] = (
         needs="2 cores, 4 GB of memory",
         words="Search by meaning, tags, things, faces, text and speech. No captions.",
         choices=(
-            Chosen("ocr", "rapidocr", 300, 900, "estimate"),
+            Chosen("ocr", "rapidocr", 300, 290, "measured"),
             Chosen("image_embedder", "open_clip_onnx", 400, 30, "estimate", _SMALL_TOWERS),
             Chosen("query_embedder", "open_clip_onnx", 300, 20, "estimate", _SMALL_TOWERS),
         ),

@@ -23,6 +23,6 @@ def runtime() -> Runtime:
     global _runtime
     with _lock:
         if _runtime is None:
-            _runtime = Runtime(settings.ML)
+            _runtime = Runtime(settings.ML, measured=settings.MODELS_DIR)
             atexit.register(_runtime.close)
         return _runtime

@@ -12,6 +12,10 @@ from typing import Any
 from .. import machine, profiles, registry
 from ..analysis import opened, pictures_in
 from ..backend import NotInstalled
+from ..packages import missing_packages
+from ..probe import Trial, measure, remember
+from ..roles import DETECTOR, FACES, IMAGE_EMBEDDER, OCR, Role
+from ..settings import Choice, choices
 from ..weights import check, manifest, store
 from ..weights.files import WeightsError, in_words
 from ..weights.manifest import Weights
@@ -20,6 +24,7 @@ from ..weights.pull import known_row, pull
 from .progress import Progress
 
 _CHECKED_ON = 64  # pictures
+_MEASURED: tuple[Role[Any, Any, Any], ...] = (OCR, IMAGE_EMBEDDER, DETECTOR, FACES)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     exporting = command("export", _export, "turn an installed model into ONNX, for machines without torch")
     exporting.add_argument("name", metavar="NAME")
     exporting.add_argument("--pictures", type=Path, metavar="FOLDER", help="compare on these photos")
+    measuring = command("measure", _measure, "find the fastest way to run each installed model here, and remember it")
+    measuring.add_argument("pictures", type=Path, metavar="FOLDER", help="with photos of the usual kind")
+    measuring.add_argument("--role", choices=[role.key for role in _MEASURED], help="only these models")
     command("remove", _remove, "delete an installed model").add_argument("name", metavar="NAME")
     advice = command("recommend", _recommend, "which models fit this machine, and how to get them")
     advice.add_argument("--json", action="store_true", help="for programs")
@@ -203,6 +211,34 @@ def _export(arguments: argparse.Namespace) -> int:
     ]
     _say(_table(heads, lines))
     return 0
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    """Every backend of this machine that looks at pictures and is installed, one after the other."""
+    pictures = list(islice(opened(pictures_in(arguments.pictures)), _CHECKED_ON))
+    if not pictures:
+        raise WeightsError(f"There is no picture in {arguments.pictures} that can be opened.")
+    wishes = profiles.local_settings()
+    roles = [role for role in _MEASURED if arguments.role in (None, role.key) and role.key in wishes]
+    here = [(role, choice) for role in roles for choice in choices(role.key, wishes[role.key]) if _runs_here(choice)]
+    if not here:
+        raise WeightsError("No model that looks at pictures is installed. See: python -m ml models recommend")
+    for role, choice in here:
+        _note(f"Measuring {choice.row.key} as {role.key} ...")
+        trials = measure(choice, pictures, role.options())
+        remember(store.home(), choice, trials)
+        _say(f"\n{choice.build().model()}, {role.key}:")
+        _say(_table(["pictures a second", "agreement", "options", ""], [_trial(trial) for trial in trials]))
+    return 0
+
+
+def _runs_here(choice: Choice) -> bool:
+    return missing_packages(choice.row.packages) is None and choice.build().missing_weights() is None
+
+
+def _trial(trial: Trial) -> list[str]:
+    options = ", ".join(f"{name}={value}" for name, value in trial.options.items()) or "as set"
+    return [f"{trial.items_per_second:.2f}", f"{trial.agreement:.4f}", options, trial.problem or ""]
 
 
 def _remove(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from .. import profiles
 from ..analysis import PARTS, Part, analyze, pictures_in
 from ..runtime import Runtime
 from ..settings import BackendSetting, SettingsError
+from ..weights import home
 
 _COLUMN = 56
 
@@ -46,7 +47,8 @@ def _analyze(arguments: argparse.Namespace) -> int:
     wishes = profiles.local_settings()
     told: set[str] = set()
     failed = False
-    with Runtime({part.role.key: wishes[part.role.key] for part in parts if part.role.key in wishes}) as runtime:
+    wished = {part.role.key: wishes[part.role.key] for part in parts if part.role.key in wishes}
+    with Runtime(wished, measured=home()) as runtime:
         for result in analyze(_all(arguments.places), runtime, parts):
             _print(json.dumps(result, ensure_ascii=False, indent=2 if alone else None))
             failed |= result["refused"] is not None

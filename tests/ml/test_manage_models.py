@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from PIL import Image
 
 from ml.cli import main
 from ml.cli.progress import Progress
+from tests.ml.pages import page
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +108,20 @@ def test_progress_is_one_bar_at_a_terminal(monkeypatch: pytest.MonkeyPatch, caps
     printed = capsys.readouterr().err
     assert printed.count("\n") == 1
     assert "[########################] 100 % of 1.0 MB" in printed
+
+
+def test_the_fastest_way_is_measured_and_remembered(
+    tmp_path: Path, stick: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(page("Morning")).save(stick / "morning.png")
+    assert main(["models", "measure", str(stick), "--role", "ocr"]) == 0
+    assert "pp-ocrv6-small@1, ocr:" in capsys.readouterr().out
+    assert "batch_size" in (tmp_path / "models" / "measured.json").read_text()
+
+
+def test_without_pictures_there_is_nothing_to_measure(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "measure", str(stick)]) == 1
+    assert "There is no picture in" in capsys.readouterr().err
 
 
 def test_the_same_behind_manage_py(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
