@@ -18,6 +18,7 @@ from .results import Failure
 from .roles import Role
 from .settings import BackendSetting, SettingsError, choices, names
 from .slot import BatchAtWork, Slot
+from .weights.check import health
 
 Item = TypeVar("Item")
 Options = TypeVar("Options")
@@ -28,6 +29,7 @@ Result = TypeVar("Result")
 class BackendStatus:
     """One backend that the settings name. `memory_mb`, `device` and `dtype` are those of the loaded model, else 0 and
     None. `batch_size`: what goes in together now. `resting`: it failed too often and comes last for a while.
+    `verified`: its weights are as they were when they were installed; None where nobody can tell.
     """
 
     role: str
@@ -45,6 +47,7 @@ class BackendStatus:
     resting: bool = False
     loads: int = 0
     evictions: int = 0
+    verified: bool | None = None
 
 
 class Runtime:
@@ -181,6 +184,8 @@ def _works(slot: Slot, role: Role[Any, Any, Any], items: Iterator[Any], options:
 def _status(role: str, slot: Slot, candidate: Candidate) -> BackendStatus:
     missing = candidate.what_is_missing()
     loaded = candidate.state == "in"
+    weights = getattr(candidate.backend, "weights", None)
+    verified, damage = health(weights) if missing is None and isinstance(weights, str) else (None, None)
     return BackendStatus(
         role=role,
         backend=candidate.choice.row.key,
@@ -189,7 +194,7 @@ def _status(role: str, slot: Slot, candidate: Candidate) -> BackendStatus:
         loaded=loaded,
         device=candidate.device,
         memory_mb=candidate.memory_mb if loaded else 0,
-        last_error=missing or candidate.last_error,
+        last_error=missing or damage or candidate.last_error,
         dtype=candidate.backend.dtype() if loaded else None,
         batch_size=candidate.batch_size,
         pinned=bool(candidate.pins),
@@ -197,4 +202,5 @@ def _status(role: str, slot: Slot, candidate: Candidate) -> BackendStatus:
         resting=slot.is_resting(candidate),
         loads=candidate.loads,
         evictions=candidate.evictions,
+        verified=verified,
     )

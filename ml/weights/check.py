@@ -33,6 +33,19 @@ def is_in_package(row: Weights) -> bool:
     return row.package is not None and importlib.util.find_spec(row.package) is not None
 
 
+def health(name: str) -> tuple[bool | None, str | None]:
+    """Whether the installed weights are as they were written down, as far as sizes tell, and else what to do.
+
+    None: nothing is written down about them, so nothing can be said.
+    """
+    found = verdict(name, deep=False)
+    if found.state == "unknown":
+        return None, None
+    if found.state == "whole":
+        return True, None
+    return False, f"{name} is damaged: {found.trouble}. Mend it: {found.mend}"
+
+
 def verify(seen: Callable[[str], None] | None = None) -> list[Verdict]:
     """Reads every byte of every installed model; `seen` is told each name before."""
     verdicts = []
@@ -47,7 +60,7 @@ def verify(seen: Callable[[str], None] | None = None) -> list[Verdict]:
 
 def _mend(name: str) -> str:
     model, slash, _export = name.partition("/")
-    if slash:
+    if model and slash:
         return f"python -m ml models export {model}"
     return f"python -m ml models pull {name}" if manifest.row(name) else "install it again from where it came"
 

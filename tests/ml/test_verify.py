@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.weights.check import Verdict, verdict, verify
+from ml.weights.check import Verdict, health, verdict, verify
 from ml.weights.offline import import_folder
 from ml.weights.store import note_export
 
@@ -61,3 +61,15 @@ def test_what_was_exported_is_verified_beside_its_model(model: Path) -> None:
 def test_nothing_installed_is_nothing_to_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "nowhere"))
     assert verify() == []
+
+
+def test_health_sees_damage_by_sizes_and_names_the_cure(model: Path) -> None:
+    assert health("yolox_nano") == (True, None)
+    (model / "yolox_nano.onnx").write_bytes(b"\x08")
+    whole, words = health("yolox_nano")
+    assert whole is False
+    assert words
+    assert words.startswith("yolox_nano is damaged: yolox_nano.onnx has 1 bytes instead of 14. Mend it: python -m ml")
+    (model / "weights.json").unlink()
+    assert health("yolox_nano") == (None, None)
+    assert health(str(model)) == (None, None)
