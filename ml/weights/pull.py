@@ -51,7 +51,7 @@ def pull(
     progress: Progress | None = None,
     on_wait: Callable[[str], None] | None = None,
     *,
-    rows: tuple[Weights, ...] = manifest.ROWS,
+    rows: tuple[Weights, ...] | None = None,
     patience: Patience | None = None,
 ) -> Pulled:
     """Install the model of this name; raises WeightsError. What was fetched before an error stays for the next try."""
@@ -83,8 +83,9 @@ def pull(
             raise WeightsError(f"{row.name} cannot be written: {error}.") from error
 
 
-def known_row(name: str, rows: tuple[Weights, ...] = manifest.ROWS) -> Weights:
+def known_row(name: str, rows: tuple[Weights, ...] | None = None) -> Weights:
     """The row of this name, whatever its capital letters; raises WeightsError."""
+    rows = manifest.ROWS if rows is None else rows
     for row in rows:
         if row.name.lower() == name.lower():
             return row

@@ -3,6 +3,9 @@ import io
 import json
 import random
 import struct
+import subprocess
+import sys
+import textwrap
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -11,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.weights import missing
+from ml.cli import main
+from ml.weights import manifest, missing
 from ml.weights.check import verdict
 from ml.weights.files import WeightsError
 from ml.weights.manifest import ROWS, Weights, WeightsFile
@@ -222,6 +226,44 @@ def test_what_was_exported_outlives_the_mending(publisher: Publisher, home: Path
     (home / "tiny" / "words.json").unlink()
     pulled(row(publisher))
     assert (home / "tiny" / "onnx" / "image.onnx").read_bytes() == MODEL
+
+
+def test_a_killed_pull_goes_on_where_it_was(publisher: Publisher, home: Path) -> None:
+    publisher.drip = 0.02
+    killed = textwrap.dedent(f"""
+        from ml.weights.manifest import Weights, WeightsFile
+        from ml.weights.pull import pull
+        rows = ({row(publisher)!r},)
+        pull("tiny", lambda file, here, total: print(here, flush=True), rows=rows)
+    """)
+    with subprocess.Popen([sys.executable, "-c", killed], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if int(line) > 20_000:
+                process.kill()
+                break
+    publisher.drip = 0.0
+    publisher.asked.clear()
+    pulled(row(publisher))
+    path, asked = publisher.asked[0]
+    assert path == "model.onnx"
+    assert asked
+    assert int(asked.removeprefix("bytes=").rstrip("-")) >= 10_000
+    assert (home / "tiny" / "model.onnx").read_bytes() == MODEL
+
+
+def test_the_command_tells_licence_progress_and_what_it_trusted(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "ROWS", (row(publisher),))
+    assert main(["models", "pull", "Tiny"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("tiny is installed in ")
+    assert "weights under MIT, from a test" in printed.err
+    assert "model.onnx: 60.0 kB of 60.0 kB" in printed.err
+    assert "No checksum was known for words.json" in printed.err
+    assert main(["models", "pull", "tiny"]) == 0
+    assert capsys.readouterr().out == "tiny is installed already and whole.\n"
 
 
 def test_an_archive_gives_its_named_files_and_no_others(publisher: Publisher, home: Path) -> None:
