@@ -141,7 +141,7 @@ def local_settings() -> dict[str, list[BackendSetting]]:
         for choice in profile.choices:
             wishes.setdefault(choice.role, []).append(_setting(choice))
     for row in registry.BACKENDS:
-        if row.proof != "designed" and "vlm" not in row.key and "openai" not in row.key:
+        if row.proof != "designed" and not row.leaves_house:
             wishes.setdefault(row.role, []).append({"BACKEND": row.key})
     return {role: _once(choices) for role, choices in wishes.items()}
 

@@ -13,6 +13,8 @@ class Row:
     `proof`: what its tests ran on. "real weights" are the published ones; "seeded weights" a model of the real
     architecture with chosen or random numbers, through the same loading path; "designed" a stand-in whose answers are
     known beforehand; "not run": no machine here has the engine.
+
+    `leaves_house`: pictures or words go to another machine. Such a backend works only when settings name it.
     """
 
     key: str
@@ -23,6 +25,7 @@ class Row:
     weights_licence: str
     source: str
     proof: Literal["real weights", "seeded weights", "designed", "not run"]
+    leaves_house: bool = False
 
     @property
     def extras(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import pytest
 from ml import profiles
 from ml.cli import main
 from ml.machine import Gpu, Machine, look
+from ml.registry import BACKENDS
 from ml.runtime import Runtime
 from ml.weights import manifest
 
@@ -54,8 +55,10 @@ def test_the_whole_house_without_graphics_fits_its_profile() -> None:
 def test_without_settings_every_backend_of_this_machine_is_tried_and_none_beyond_it() -> None:
     wishes = profiles.local_settings()
     assert wishes["ocr"] == [{"BACKEND": "rapidocr"}]
-    used = {wish["BACKEND"] for choices in wishes.values() for wish in choices}
-    assert not used & {"fake", "vlm", "openai_text"}
+    used = {(role, wish["BACKEND"]) for role, choices in wishes.items() for wish in choices}
+    house = {(row.role, row.key) for row in BACKENDS if not row.leaves_house and row.proof != "designed"}
+    assert used == house
+    assert not {key for _, key in used} & {"fake", "vlm", "openai_text"}
 
 
 def test_the_command_says_machine_models_costs_and_commands(capsys: pytest.CaptureFixture[str]) -> None:
