@@ -1,6 +1,6 @@
 """A picture as a model wants it: reduced, cut, its numbers moved to where the model was trained.
 
-Pillow reduces as torchvision does, at most one step of 255 apart, without torch, and only the part that is kept.
+Pillow reduces as torchvision does, at most two steps of 255 apart, without torch, and only the part that is kept.
 """
 
 from collections.abc import Mapping, Sequence

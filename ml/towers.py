@@ -16,7 +16,8 @@ from .engines.ort import OrtModel
 from .results import ModelName, Numbers, Vector
 from .tokens import Cleaning, Tokenizer, Tokens
 
-#: "fp32" holds also for numbers half as long: their vectors agree to .999. Those of "int8" are not mixed with them.
+#: "fp32" holds also for numbers half as long: float16 agrees to .999. Vectors of "int8" are not mixed with them, and
+#: depend a little on what shares their batch, because a batch has one scale.
 Precision: TypeAlias = Literal["fp32", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
