@@ -217,6 +217,15 @@ class Endpoint:
             except Refused:  # it was somebody else's budget
                 continue
 
+    def remember(self, inquiry: Inquiry, text: str, account: Account) -> None:
+        """This is the answer to that question, found in the answer to another one."""
+        answers = account.answers or self._answers
+        answers.put(inquiry.key(self._address.base_url), json.dumps([text, 0]))
+
+    def knows(self, inquiry: Inquiry, account: Account) -> bool:
+        answers = account.answers or self._answers
+        return _recalled(answers.get(inquiry.key(self._address.base_url)), inquiry) is not None
+
     def health(self) -> str | None:
         """Why this cannot be asked now, or None. What was found is remembered for a minute."""
         if trouble := self._address.missing() or self._known_trouble():

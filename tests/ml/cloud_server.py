@@ -206,12 +206,12 @@ def colour_of(jpeg: bytes) -> str:
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
     if picture is None:
         raise AssertionError("This is no JPEG.")
-    colour = [("red", "green", "blue")[int(np.argmax(picture.mean(axis=(0, 1))))], f"{picture.shape[1]} wide"]
-    return " ".join(colour)
+    means = picture.mean(axis=(0, 1))
+    return f"{('red', 'green', 'blue')[int(np.argmax(means))]} {bytes(means.round().astype(np.uint8)).hex()}"
 
 
 def described(asked: Asked) -> str:
-    """What a model that sees only colours would say, in the form that was asked for."""
+    """What a model that sees nothing but the average colour would say, in the form that was asked for."""
     seen = [colour_of(picture) for picture in asked.pictures]
     if not seen:
         return f"There are {len(asked.text)} letters."
@@ -220,6 +220,7 @@ def described(asked: Asked) -> str:
     pictures = [
         {
             "scene": f"A {colour} wall.",
+            "scene_type": "wall",
             "objects": [
                 {"name": f"{colour.split()[0]} wall", "confidence": 0.9},
                 {"name": "paint", "confidence": 0.5},

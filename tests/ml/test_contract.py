@@ -5,27 +5,39 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ml import (
+    ANSWERER,
+    CAPTIONER,
+    DETECTOR,
     IMAGE_EMBEDDER,
+    LLM,
     OCR,
     QUERY_EMBEDDER,
+    Answer,
     BackendSetting,
+    Description,
     Failure,
+    Generated,
     PageText,
+    Prompt,
+    Question,
     Role,
     Runtime,
     SettingsError,
+    Things,
     Vector,
 )
 from ml.packages import missing_packages
 from ml.registry import BACKENDS, Row
-from tests.ml.pages import page
+from tests.ml.cloud_server import CloudServer
+from tests.ml.pages import page, plain
 from tests.models import built
 
 
@@ -48,13 +60,28 @@ def same_vector(one: Vector, other: Vector) -> bool:
     return one.space == other.space and float(one.values @ other.values) > 0.9999
 
 
+def same_words(one: Description | Answer | Generated, other: Description | Answer | Generated) -> bool:
+    return replace(one, model=other.model) == other
+
+
+def same_things(one: Things, other: Things) -> bool:
+    names = [[thing.name for thing in things.things] for things in (one, other)]
+    scores = [[thing.score for thing in things.things] for things in (one, other)]
+    return names[0] == names[1] and np.allclose(scores[0], scores[1], atol=0.01)
+
+
 PAGES = [page("Morning"), page("Noon at 12", paper="khaki"), page("Evening", paper="skyblue")]
 SENTENCES = ["a dog on the beach", "two receipts from a supermarket", "snow"]
+WALLS = [plain((200, 0, 0)), plain((0, 200, 0)), plain((0, 0, 200))]
 NO_PICTURE = np.zeros((8, 8), np.float64)
 EXAMPLES = {
     "ocr": Examples(OCR, PAGES, bad=NO_PICTURE, same=same_page),
     "image_embedder": Examples(IMAGE_EMBEDDER, PAGES, bad=NO_PICTURE, same=same_vector),
     "query_embedder": Examples(QUERY_EMBEDDER, SENTENCES, bad="", same=same_vector),
+    "captioner": Examples(CAPTIONER, WALLS, bad=NO_PICTURE, same=same_words),
+    "answerer": Examples(ANSWERER, [Question(wall, "Which colour?") for wall in WALLS], bad="Which?", same=same_words),
+    "detector": Examples(DETECTOR, WALLS, bad=NO_PICTURE, same=same_things),
+    "llm": Examples(LLM, [Prompt("Hello"), Prompt("Good evening"), Prompt("Bye")], bad=Prompt(" "), same=same_words),
 }
 
 #: The family of `tests.models` with weights for a row that finds none in a package.
@@ -64,6 +91,10 @@ FAMILIES = {
     ("image_embedder", "open_clip_torch"): "open_clip",
     ("query_embedder", "open_clip_torch"): "open_clip",
 }
+
+
+#: Backends that ask another machine: here it is one of our own.
+ELSEWHERE = {"vlm", "openai_text"}
 
 
 @pytest.fixture(scope="module", params=BACKENDS, ids=lambda row: f"{row.role}-{row.key}")
@@ -92,7 +123,14 @@ def setting(row: Row, **options: Any) -> BackendSetting:
     return {"BACKEND": row.key, "OPTIONS": options}
 
 
-def weights(row: Row) -> dict[str, str]:
+@cache
+def cloud() -> CloudServer:
+    return CloudServer().__enter__()
+
+
+def weights(row: Row) -> dict[str, Any]:
+    if row.key in ELSEWHERE:
+        return {"switched_on": True, "base_url": cloud().url}
     family = FAMILIES.get((row.role, row.key))
     return {"weights": str(built(family))} if family else {}
 
