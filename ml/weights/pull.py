@@ -71,7 +71,7 @@ def pull(
             fetch = _Fetch(place, progress, patience or Patience())
             files = _from_archive(row, row.archive, fetch) if row.archive else _one_by_one(row, fetch)
             store.keep_only(place, {file.path for file in files})
-            _keep_export(row, place)
+            _keep_what_was_made_here(row, place)
             record = store.write_record(place, row.name, "pulled", row.source, files)
             return Pulled(record, store.publish(place, row.name), fresh=True)
         except OSError as error:
@@ -116,11 +116,12 @@ def _keep_good_files(row: Weights, place: Path) -> None:
             os.link(old, new)
 
 
-def _keep_export(row: Weights, place: Path) -> None:
-    """What was exported goes with what was stored; both stay as they are when a file of the model is mended."""
-    exported = store.folder(row.name) / store.EXPORT
-    if exported.is_dir():
-        shutil.copytree(exported, place / store.EXPORT, copy_function=os.link)
+def _keep_what_was_made_here(row: Weights, place: Path) -> None:
+    """Exported towers and measured thresholds lie in folders of their own, and outlive the mending of a file."""
+    old = store.folder(row.name)
+    for made in old.iterdir() if old.is_dir() else ():
+        if made.is_dir():
+            shutil.copytree(made, place / made.name, copy_function=os.link)
 
 
 def _one_by_one(row: Weights, fetch: "_Fetch") -> tuple[FileRecord, ...]:

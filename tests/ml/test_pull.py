@@ -219,12 +219,15 @@ def test_a_damaged_model_is_mended_by_fetching_only_what_is_damaged(publisher: P
     assert verdict("tiny").state == "whole"
 
 
-def test_what_was_exported_outlives_the_mending(publisher: Publisher, home: Path) -> None:
+def test_what_was_made_here_outlives_the_mending(publisher: Publisher, home: Path) -> None:
     pulled(row(publisher))
     (home / "tiny" / "onnx").mkdir()
     (home / "tiny" / "onnx" / "image.onnx").write_bytes(MODEL)
+    (home / "tiny" / "a-space").mkdir()
+    (home / "tiny" / "a-space" / "thresholds.npy").write_bytes(MODEL)
     (home / "tiny" / "words.json").unlink()
     pulled(row(publisher))
+    assert (home / "tiny" / "a-space" / "thresholds.npy").is_file()
     assert (home / "tiny" / "onnx" / "image.onnx").read_bytes() == MODEL
 
 
