@@ -25,13 +25,22 @@ LITTLE_SMALLER = 0.6
 
 
 def shrink(pixels: Pixels, side: int) -> Pixels:
-    """The picture with its longest side at most `side`, by averaging areas."""
+    """The picture with its longest side at most `side`, by averaging areas. Half by half as far as that goes: a mean of
+    four takes a tenth of the time of a mean of four and a bit."""
     height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
+    if max(height, width) <= side:
         return pixels
+    scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    way = cv2.INTER_LINEAR if scale >= LITTLE_SMALLER else cv2.INTER_AREA
+    while max(height, width) >= 2 * side and min(height, width) >= 2:
+        height, width = height // 2, width // 2
+        pixels = _resized(pixels[: 2 * height, : 2 * width], (width, height), cv2.INTER_AREA)
+    if (width, height) == size:
+        return pixels
+    return _resized(pixels, size, cv2.INTER_LINEAR if size[0] >= LITTLE_SMALLER * width else cv2.INTER_AREA)
+
+
+def _resized(pixels: Pixels, size: tuple[int, int], way: int) -> Pixels:
     return cv2.resize(pixels, size, interpolation=way).astype(np.uint8, copy=False)
 
 
