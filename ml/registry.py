@@ -129,6 +129,16 @@ BACKENDS: tuple[Row, ...] = (
         leaves_house=True,
     ),
     Row(
+        key="clip_zeroshot",
+        role="tagger",
+        path="ml.backends.clip_zeroshot.ClipZeroShot",
+        packages=(),
+        code_licence="MediaHub's own",
+        weights_licence="Apache-2.0 (RAM's list of tags); the vectors as their towers",
+        source="The 4,585 tags of Recognize Anything, by meaning",
+        proof="seeded weights",
+    ),
+    Row(
         key="fake",
         role="ocr",
         path="ml.backends.fake.FakeOcr",

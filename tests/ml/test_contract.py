@@ -20,17 +20,22 @@ from ml import (
     LLM,
     OCR,
     QUERY_EMBEDDER,
+    TAGGER,
     Answer,
     BackendSetting,
     Description,
     Failure,
     Generated,
+    ModelName,
     PageText,
+    Picture,
     Prompt,
     Question,
     Role,
     Runtime,
+    Seen,
     SettingsError,
+    Tags,
     Things,
     Vector,
 )
@@ -39,6 +44,7 @@ from ml.registry import BACKENDS, Row
 from tests.ml.cloud_server import CloudServer
 from tests.ml.pages import page, plain
 from tests.models import built
+from tests.models.tags import COUNT
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,19 @@ def same_things(one: Things, other: Things) -> bool:
     return names[0] == names[1] and np.allclose(scores[0], scores[1], atol=0.01)
 
 
+def same_tags(one: Tags, other: Tags) -> bool:
+    names = [[tag.name for tag in tags.tags] for tags in (one, other)]
+    scores = [[tag.score for tag in tags.tags] for tags in (one, other)]
+    return names[0] == names[1] and np.allclose(scores[0], scores[1], atol=0.01)
+
+
+def seen(picture: Picture, axis: int) -> Seen:
+    """With the vector of one designed tag."""
+    return Seen(
+        picture, Vector(np.eye(COUNT, dtype=np.float32)[axis], "ViT-B-16-SigLIP2/fp32", ModelName("towers", "1"))
+    )
+
+
 PAGES = [page("Morning"), page("Noon at 12", paper="khaki"), page("Evening", paper="skyblue")]
 SENTENCES = ["a dog on the beach", "two receipts from a supermarket", "snow"]
 WALLS = [plain((200, 0, 0)), plain((0, 200, 0)), plain((0, 0, 200))]
@@ -78,6 +97,7 @@ EXAMPLES = {
     "ocr": Examples(OCR, PAGES, bad=NO_PICTURE, same=same_page),
     "image_embedder": Examples(IMAGE_EMBEDDER, PAGES, bad=NO_PICTURE, same=same_vector),
     "query_embedder": Examples(QUERY_EMBEDDER, SENTENCES, bad="", same=same_vector),
+    "tagger": Examples(TAGGER, [seen(page, axis) for axis, page in enumerate(PAGES)], bad=Seen(), same=same_tags),
     "captioner": Examples(CAPTIONER, WALLS, bad=NO_PICTURE, same=same_words),
     "answerer": Examples(ANSWERER, [Question(wall, "Which colour?") for wall in WALLS], bad="Which?", same=same_words),
     "detector": Examples(DETECTOR, WALLS, bad=NO_PICTURE, same=same_things),
@@ -131,6 +151,8 @@ def cloud() -> CloudServer:
 def weights(row: Row) -> dict[str, Any]:
     if row.key in ELSEWHERE:
         return {"switched_on": True, "base_url": cloud().url}
+    if row.key == "clip_zeroshot":
+        return {"vocabulary": str(built("tags"))}
     family = FAMILIES.get((row.role, row.key))
     return {"weights": str(built(family))} if family else {}
 
