@@ -4,12 +4,15 @@ Nothing here judges what words mean. It makes sure that they are words: bounded,
 they can be stored, shown and searched as what they are.
 """
 
+import re
 import unicodedata
 
 #: Controls, halves of characters, line separators, and marks that turn the direction of what follows.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 #: These two join letters in several scripts.
 _JOINERS = "\u200c\u200d"
+#: The marks by which models tell pictures, thoughts and speakers apart.
+_MARKS = re.compile(r"<\|[^<>|]{1,40}\|>|</?(?:s|image|img|think|start_of_turn|end_of_turn)\b[^<>]{0,300}>|\[/?INST\]")
 _TAG_WORDS = 4
 _TAG_LETTERS = 40
 
@@ -17,6 +20,13 @@ _TAG_LETTERS = 40
 def visible(text: str) -> str:
     """The same without what cannot be seen; lines and tabs stay."""
     return "".join(letter for letter in text.replace("\r\n", "\n") if letter in "\n\t" or _is_seen(letter))
+
+
+def without_marks(text: str) -> str:
+    """The same without the marks of models: data that goes into a prompt may not speak as somebody else."""
+    while _MARKS.search(text):
+        text = _MARKS.sub(" ", text)
+    return text
 
 
 def sentence(text: str, *, words: int = 60, letters: int = 400) -> str:

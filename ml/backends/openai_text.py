@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from .. import schemas
 from ..endpoint import Inquiry
+from ..plain import without_marks
 from ..results import Failure, Generated
 from ..roles import GenerateOptions, Prompt
 from .asking import Asked, Asking, Told
@@ -28,7 +29,7 @@ class OpenAiText(Asking[Prompt, GenerateOptions, Generated]):
             return Failure("bad_item", problem, retryable=False)
         return Inquiry(
             self.model_name,
-            prompt.text,
+            without_marks(prompt.text),
             system=prompt.system,
             schema=prompt.schema,
             max_tokens=options.max_tokens,

@@ -16,7 +16,7 @@ import numpy as np
 from ..backend import BadItem
 from ..endpoint import Inquiry, Reply
 from ..meter import Account
-from ..plain import sentence, tag_name
+from ..plain import sentence, tag_name, without_marks
 from ..results import Answer, Description, Failure, Tag, Thing, Things
 from ..roles import AnswerOptions, CaptionOptions, DetectOptions, Picture, Question
 from .asking import Asked, Asking, Told
@@ -208,7 +208,8 @@ class VlmAnswerer(_Seer[Question, AnswerOptions, Answer]):
         if len(question.text) > _LONGEST_QUESTION:
             message = f"This question is longer than {_LONGEST_QUESTION} characters. Ask a shorter one."
             return Failure("bad_item", message, retryable=False)
-        text = f"Answer this question about the picture in at most {options.max_words} words: {question.text}"
+        asked = without_marks(question.text)
+        text = f"Answer this question about the picture in at most {options.max_words} words: {asked}"
         return self._inquiry(question.picture, text, ANSWER)
 
 

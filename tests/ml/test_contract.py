@@ -110,6 +110,9 @@ FAMILIES = {
     ("query_embedder", "open_clip_onnx"): "open_clip_onnx",
     ("image_embedder", "open_clip_torch"): "open_clip",
     ("query_embedder", "open_clip_torch"): "open_clip",
+    ("captioner", "blip2"): "blip2",
+    ("answerer", "blip2"): "blip2",
+    ("llm", "phi"): "phi",
 }
 
 
