@@ -15,6 +15,7 @@ from ..backend import NotInstalled
 from ..packages import missing_packages
 from ..probe import Trial, measure, remember
 from ..roles import DETECTOR, FACES, IMAGE_EMBEDDER, OCR, Role
+from ..runtime import Runtime
 from ..settings import Choice, choices
 from ..weights import check, manifest, store
 from ..weights.files import WeightsError, in_words
@@ -24,6 +25,7 @@ from ..weights.pull import known_row, pull
 from .progress import Progress
 
 _CHECKED_ON = 64  # pictures
+_PROFILES = [profile.name for profile in profiles.PROFILES]
 _MEASURED: tuple[Role[Any, Any, Any], ...] = (OCR, IMAGE_EMBEDDER, DETECTOR, FACES)
 
 
@@ -55,10 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measuring = command("measure", _measure, "find the fastest way to run each installed model here, and remember it")
     measuring.add_argument("pictures", type=Path, metavar="FOLDER", help="with photos of the usual kind")
     measuring.add_argument("--role", choices=[role.key for role in _MEASURED], help="only these models")
+    calibrating = command("calibrate", _calibrate, "make tags by meaning fit your own photos")
+    calibrating.add_argument("pictures", type=Path, metavar="FOLDER", help="with at least 50 photos, better a thousand")
+    calibrating.add_argument("--profile", choices=_PROFILES, help="whose models to use; that of this machine")
+    calibrating.add_argument("--tags", type=float, default=10.0, metavar="N", help="so many a photo on average (10)")
     command("remove", _remove, "delete an installed model").add_argument("name", metavar="NAME")
     advice = command("recommend", _recommend, "which models fit this machine, and how to get them")
     advice.add_argument("--json", action="store_true", help="for programs")
-    advice.add_argument("--profile", choices=[profile.name for profile in profiles.PROFILES], help="as if it fitted")
+    advice.add_argument("--profile", choices=_PROFILES, help="as if it fitted")
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -232,6 +238,24 @@ def _measure(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from ..calibrate import CalibrationError, calibrate
+
+    wishes = profiles.settings(_profile(arguments.profile))
+    embedders = {role: wishes[role] for role in ("image_embedder", "query_embedder")}
+    _note("Preparing the tags, then looking at the photos; this takes some minutes ...")
+    with Runtime(embedders, measured=store.home()) as runtime:
+        try:
+            found = calibrate(runtime, opened(pictures_in(arguments.pictures)), tags_a_picture=arguments.tags)
+        except (CalibrationError, NotInstalled) as error:
+            raise WeightsError(str(error)) from error
+    _say(
+        f"Measured on {found.pictures:,} photos in {found.space}: {found.tags_a_picture:.1f} tags a photo, no tag on "
+        f"more than {found.widest:.0%} of them; {found.guarded:,} tags would have been and are given more rarely."
+    )
+    return 0
+
+
 def _runs_here(choice: Choice) -> bool:
     return missing_packages(choice.row.packages) is None and choice.build().missing_weights() is None
 
@@ -249,7 +273,7 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 def _recommend(arguments: argparse.Namespace) -> int:
     seen = machine.look()
-    profile = profiles.named(arguments.profile) if arguments.profile else profiles.fitting(seen)
+    profile = _profile(arguments.profile, seen)
     missing = [name for name in profile.weights if not _is_here(name)]
     if arguments.json:
         _print_json(
@@ -279,6 +303,11 @@ def _recommend(arguments: argparse.Namespace) -> int:
         _say(f"  pip install 'mediahub[{extra}]'")
     _say("\nThe setting ML for it:\n" + json.dumps(profiles.settings(profile), indent=2))
     return 0
+
+
+def _profile(name: str | None, seen: machine.Machine | None = None) -> profiles.Profile:
+    """The one that is named, else the one that fits this machine."""
+    return profiles.named(name) if name else profiles.fitting(seen or machine.look())
 
 
 def _row(choice: profiles.Chosen) -> list[str]:

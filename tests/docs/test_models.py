@@ -19,7 +19,7 @@ def test_the_profiles_are_the_profiles() -> None:
 
 def test_every_command_that_is_named_exists(capsys: pytest.CaptureFixture[str]) -> None:
     commands = re.findall(r"^\| `((?:models )?\w+)", PAGE.split("## Commands")[1].split("## Profiles")[0], re.M)
-    assert len(commands) == 13
+    assert len(commands) == 14
     for command in commands:
         with pytest.raises(SystemExit) as left:
             main([*command.split(), "--help"])

@@ -78,6 +78,7 @@ def test_a_damaged_model_fails_the_command_and_names_the_cure(
     [
         (["pull", "yolo99"], 'There is no model "yolo99"'),
         (["show", "yolo99"], 'There is no model "yolo99"'),
+        (["calibrate", "/nowhere"], "Preparing the tags"),
         (["import", "/nowhere"], "There is no folder /nowhere."),
         (["remove", "sface"], "sface is not installed. Installed are: none."),
     ],
