@@ -5,7 +5,9 @@ picture, the length of a text.
 """
 
 import base64
+import itertools
 import json
+import ssl
 import threading
 import time
 from collections import Counter, deque
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 import cv2
@@ -49,9 +52,11 @@ class Asked:
 
 @dataclass
 class CloudServer:
-    """`moods` are spent one a question, before it behaves well again. `says` makes the words of an answer."""
+    """`moods` are spent one a question, before it behaves well again. `says` makes the words of an answer.
+    `certificate`: a file with key and certificate, for an encrypted door."""
 
     key: str = ""
+    certificate: Path | None = None
     knows_formats: bool = True
     takes_seconds: float = 0.0
     now: Callable[[], float] = time.monotonic
@@ -61,9 +66,14 @@ class CloudServer:
     most_at_once: int = 0
     _at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _number: int = field(default_factory=itertools.count(1).__next__)
 
     def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"cloud": self}))
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
@@ -74,7 +84,9 @@ class CloudServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+        # No address is used twice in a process, though ports are: an endpoint remembers what it was answered.
+        scheme = "https" if self.certificate else "http"
+        return f"{scheme}://127.0.0.1:{self._server.server_port}/{self._number}/v1"
 
     @property
     def questions(self) -> list[Asked]:

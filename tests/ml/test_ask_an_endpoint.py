@@ -1,10 +1,13 @@
 """Asking another machine: within its limit, within the budget, never twice, and never for ever."""
 
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -362,3 +365,28 @@ def test_somebody_elses_empty_budget_stops_nobody(cloud: CloudServer, clock: Qui
         assert isinstance(rich.result(), Reply)
         with pytest.raises(Refused):
             poor.result()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    file = tmp_path_factory.mktemp("certificate") / "server.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=here", "-days", "2"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(file), "-out", str(file) + ".only"]
+    subprocess.run([*command, *names], check=True, capture_output=True)
+    file.write_text(file.read_text() + file.with_name("server.pem.only").read_text())
+    return file
+
+
+def test_a_machine_is_asked_over_an_encrypted_line(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with CloudServer(certificate=certificate) as cloud:
+        with pytest.raises(Unavailable, match="certificate"):
+            Endpoint(Address(cloud.url, "secret")).ask(question(terms=Terms(retries=0)), NOBODY)
+        assert not cloud.asked
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        endpoint = Endpoint(Address(cloud.url, "secret"))
+        assert isinstance(endpoint.ask(question(), NOBODY), Reply)
+        cloud.moods.append(drip)
+        with pytest.raises(TimeoutError):
+            endpoint.ask(question("Two", terms=Terms(seconds=0.5, retries=0)), NOBODY)
