@@ -1,5 +1,6 @@
 """The benchmarks. Each asks its gate first and answers with ratios."""
 
+import json
 import os
 import random
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from django.conf import settings
@@ -53,9 +55,12 @@ class Size:
     imported: int = 20_000
     assets: int = 1_000_100
     page_calls: int = 40
+    pages: int = 12
 
 
-QUICK = Size(repeats=1, pictures=4, decoded=1, megapixels=1, queued=8, imported=200, assets=2_000, page_calls=5)
+QUICK = Size(
+    repeats=1, pictures=4, decoded=1, megapixels=1, queued=8, imported=200, assets=2_000, page_calls=5, pages=8
+)
 
 
 def write_pictures(folder: Path, count: int, megapixels: int) -> list[Path]:
@@ -396,4 +401,55 @@ def _touched(library: Library) -> list[tuple[object, ...]]:
     return found
 
 
-BENCHMARKS = (one_decode, queue_overhead, pipeline_against_stages, import_and_rescan, gallery_pages)
+# -- R15: what a model takes, and how long its first answer ------------------------------------------------------------
+def memory_and_first_answer(size: Size, _folder: Path) -> list[Ratio]:
+    """In processes of their own. "bare" is one batch after the other; a second batch of pictures is added to it."""
+
+    def told(*words: str) -> dict[str, Any]:
+        command = [sys.executable, "-m", "bench.reader", *words]
+        answer: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        return answer
+
+    def through() -> float:
+        return float(told("runtime", str(size.pages))["peak_mb"])
+
+    def bare() -> float:
+        one = told("bare", str(size.pages))
+        return float(one["peak_mb"] + one["batch_mb"])
+
+    texts = [told(way, str(size.pages))["texts"] for way in ("runtime", "bare")]
+    gate(holds=len(texts[0]) == size.pages and texts[0] == texts[1], why="other texts were read")
+    # Memory does not depend on what else the machine does: no canary.
+    peaks = Pairs(
+        [through() for _ in range(size.repeats)], [bare() for _ in range(size.repeats)], size.repeats, steady=True
+    )
+
+    def until_it_speaks(*command: str) -> float:
+        """Not until it has ended: giving memory back comes after the answer."""
+        started = time.perf_counter()
+        with subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.PIPE) as process:
+            line = process.stdout.readline() if process.stdout else b""
+            taken = time.perf_counter() - started
+        gate(holds=line.strip() == (b"3" if command == bare_load else b'["Page 0"]'), why=f"it said {line!r}")
+        return taken
+
+    bare_load = ("bench.bare_load",)
+    starts = interleave(
+        lambda: until_it_speaks("bench.reader", "first", "1"), lambda: until_it_speaks(*bare_load), size.repeats
+    )
+    peak = f"{min(peaks.ours):,.0f} MB at least, OCR of 5 megapixels"
+    first = f"{min(starts.ours) * 1000:.0f} ms at best, Python included"
+    return [
+        _ratio("R15a", "peak memory / (model + 2 batches)", "<= 1.5", "same texts", peaks, peak),
+        _ratio("R15b", "first answer / bare model load", "<= 1.3", "same models", starts, first),
+    ]
+
+
+BENCHMARKS = (
+    one_decode,
+    queue_overhead,
+    pipeline_against_stages,
+    import_and_rescan,
+    gallery_pages,
+    memory_and_first_answer,
+)

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from difflib import SequenceMatcher
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -171,6 +170,8 @@ def _processor() -> str:
 
 
 def _version(module: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # takes 10 ms, which nobody waits for in vain
+
     try:
         return version(module.replace("_", "-"))
     except PackageNotFoundError:
