@@ -4,10 +4,10 @@ The shape is `analysis.schema.json`. A part that could not be done is null and n
 done all the same. Foreign files are opened by `media`'s sandbox only.
 """
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -53,29 +53,25 @@ class Part:
 
 def analyze(paths: Iterable[Path], runtime: Runtime, parts: "Sequence[Part] | None" = None) -> Iterator[Plain]:
     """One answer for each file, in order, a few files at a time. Of `parts` not asked for, nothing is said."""
-    waiting = iter(paths)
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="mediahub-analysis-") as folder:
-        while batch := list(islice(waiting, _AT_ONCE)):
-            yield from _batch(batch, runtime, PARTS if parts is None else parts, sandbox, Path(folder))
+    for looked in _looked_at(paths):
+        yield from _answers(looked, runtime, PARTS if parts is None else parts)
+
+
+def compare(paths: Iterable[Path], runtimes: Sequence[Runtime], parts: "Sequence[Part]") -> Iterator[list[Plain]]:
+    """For each file one answer of each runtime; loading the models does not count as time."""
+    with ExitStack() as pins:
+        for runtime in runtimes:
+            for part in parts:
+                pins.enter_context(runtime.pinned(part.role))
+        for looked in _looked_at(paths):
+            answers = [_answers(looked, runtime, parts) for runtime in runtimes]
+            yield from (list(one) for one in zip(*answers, strict=True))
 
 
 def opened(paths: Iterable[Path]) -> Iterator[Picture]:
-    """The pictures among these files as models look at them; what cannot be opened is left out. Unordered."""
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="mediahub-pictures-") as folder:
-        by_key: dict[str, Wish] = {}
-
-        def wishes() -> Iterator[Wish]:
-            for number, path in enumerate(paths):
-                wish = _wish(number, path, Path(folder))
-                by_key[wish.key] = wish
-                yield wish
-
-        for found in sandbox.inspect(wishes()):
-            wish = by_key.pop(found.key)
-            picture = None if isinstance(found, Refusal) else _looked(wish.source, found, wish).preview
-            shutil.rmtree(wish.folder)
-            if picture is not None:
-                yield picture
+    """The pictures among these files as models look at them; what cannot be opened is left out."""
+    for looked in _looked_at(paths):
+        yield from (one.preview for one in looked if one.preview is not None)
 
 
 def pictures_in(place: Path) -> Iterator[Path]:
@@ -88,12 +84,17 @@ def pictures_in(place: Path) -> Iterator[Path]:
             yield from pictures_in(path)
 
 
-def _batch(
-    paths: list[Path], runtime: Runtime, parts: "Sequence[Part]", sandbox: Sandbox, folder: Path
-) -> Iterator[Plain]:
-    wishes = [_wish(number, path, folder) for number, path in enumerate(paths)]
-    answers = {answer.key: answer for answer in sandbox.inspect(wishes)}
-    looked = [_looked(path, answers[wish.key], wish) for path, wish in zip(paths, wishes, strict=True)]
+def _looked_at(paths: Iterable[Path]) -> Iterator[list[Looked]]:
+    """Opened in the sandbox, a few at a time."""
+    waiting = iter(paths)
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="mediahub-analysis-") as folder:
+        while batch := list(islice(waiting, _AT_ONCE)):
+            wishes = [_wish(number, path, Path(folder)) for number, path in enumerate(batch)]
+            answers = {answer.key: answer for answer in sandbox.inspect(wishes)}
+            yield [_looked(path, answers[wish.key], wish) for path, wish in zip(batch, wishes, strict=True)]
+
+
+def _answers(looked: list[Looked], runtime: Runtime, parts: "Sequence[Part]") -> list[Plain]:
     results = [_facts(one) for one in looked]
     good = [(one, result) for one, result in zip(looked, results, strict=True) if one.preview is not None]
     for part in parts:
@@ -108,7 +109,7 @@ def _batch(
             if isinstance(answer, Vector):
                 one.vector = answer
             result[part.name] = part.plain(answer)
-    yield from results
+    return results
 
 
 def _asked(runtime: Runtime, part: "Part", items: list[Any]) -> list[Any]:

@@ -3,20 +3,22 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
+from typing import Any, TypeAlias
 
 from .. import profiles
-from ..analysis import PARTS, Part, analyze, pictures_in
+from ..analysis import PARTS, Part, analyze, compare, pictures_in
+from ..roles import IMAGE_EMBEDDER, TAGGER
 from ..runtime import Runtime
 from ..settings import BackendSetting, SettingsError
 from ..weights import home
 
 _COLUMN = 56
 
+Settings: TypeAlias = dict[str, BackendSetting | Sequence[BackendSetting]]
 Commands = Any  # argparse does not name the type of its sub-commands
 
 
@@ -66,22 +68,23 @@ def _all(places: list[Path]) -> Iterator[Path]:
 
 def _compare(arguments: argparse.Namespace) -> int:
     part = next(part for part in PARTS if part.role.key == arguments.role)
+    # A tagger may look at the vector that an embedder made.
+    before = [one for one in PARTS if one.role is IMAGE_EMBEDDER and part.role is TAGGER]
+    embedder: Settings = {one.role.key: profiles.local_settings()[one.role.key] for one in before}
     try:
-        runtimes = [Runtime({arguments.role: _backend(words)}) for words in arguments.backends]
+        runtimes = [Runtime(embedder | {part.role.key: _backend(words)}) for words in arguments.backends]
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     with runtimes[0], runtimes[1]:
-        for runtime in runtimes:  # loading is not what is compared
-            list(analyze(arguments.pictures[:1], runtime, [part]))
         if not arguments.json:
             _print(_side_by_side([arguments.backends[:1], arguments.backends[1:]]))
-        for picture in arguments.pictures:
-            results = [next(analyze([picture], runtime, [part])) for runtime in runtimes]
+        for picture, results in zip(
+            arguments.pictures, compare(arguments.pictures, runtimes, [*before, part]), strict=True
+        ):
             if arguments.json:
-                _print(
-                    json.dumps({"picture": str(picture), "role": part.role.key, "results": results}, ensure_ascii=False)
-                )
+                answer = {"picture": str(picture), "role": part.role.key, "results": results}
+                _print(json.dumps(answer, ensure_ascii=False))
             else:
                 _print(f"\n{picture}\n" + _side_by_side([_in_words(part, result) for result in results]))
     return 0
