@@ -256,8 +256,10 @@ class Endpoint:
             return self.ask(inquiry, account)
         except BadItem as error:
             return Failure("bad_item", str(error), retryable=False)
-        except (Unavailable, Refused) as error:
+        except Unavailable as error:
             return Failure("unavailable", str(error), retryable=True, retry_after=error.retry_after)
+        except Refused as error:
+            return Failure("no_budget", str(error), retryable=True, retry_after=error.retry_after)
         except TimeoutError as error:
             return Failure("timeout", str(error), retryable=True)
         except schemas.WrongAnswer as error:

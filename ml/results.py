@@ -6,7 +6,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-FailureKind: TypeAlias = Literal["bad_item", "not_installed", "unavailable", "out_of_memory", "timeout", "internal"]
+FailureKind: TypeAlias = Literal[
+    "bad_item", "not_installed", "unavailable", "no_budget", "out_of_memory", "timeout", "internal"
+]
 Point: TypeAlias = tuple[float, float]
 Quad: TypeAlias = tuple[Point, Point, Point, Point]
 #: Left, top, right, bottom: 0..1 of width and height.
@@ -19,8 +21,8 @@ class Failure:
     """One item that gave no result; its neighbours are not touched by it.
 
     `retryable`: the same item may succeed later without being changed (memory freed, a package installed).
-    "unavailable": the machine that is asked cannot be asked now (no connection, its limit, our budget);
-    `retry_after`: in how many seconds it can, where that is known.
+    "unavailable": the machine that is asked cannot be asked now (no connection, its limit); "no_budget": the caller's
+    budget does not allow it. `retry_after`: in how many seconds it can be, where that is known.
     """
 
     kind: FailureKind

@@ -95,6 +95,8 @@ class Slot:
         if len(faults) < len(answers):
             candidate.strikes = 0
             return True
+        if all(fault.kind == "no_budget" for fault in faults):
+            return False  # of one caller: the next one may have more
         candidate.strikes += 1
         candidate.last_error = faults[0].message
         seconds = min(fault.retry_after or 0 for fault in faults)

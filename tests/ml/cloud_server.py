@@ -11,8 +11,8 @@ import ssl
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -104,17 +104,14 @@ class CloudServer:
         """How often each very same question came."""
         return Counter(json.dumps(asked.body, sort_keys=True) for asked in self.questions)
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def think(self) -> None:
+        """Ends before the answer is sent: whoever has it may already ask again."""
         with self._lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-        try:
-            time.sleep(self.takes_seconds)
-            yield
-        finally:
-            with self._lock:
-                self._at_once -= 1
+        time.sleep(self.takes_seconds)
+        with self._lock:
+            self._at_once -= 1
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -134,16 +131,16 @@ class _Handler(BaseHTTPRequestHandler):
         asked = self._take(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         if self._refused():
             return
-        with cloud.at_work():
-            with cloud._lock:
-                mood = cloud.moods.popleft() if cloud.moods else None
-            with suppress(OSError):  # the other side may have gone
-                if mood is not None:
-                    mood(self, asked)
-                elif "response_format" in asked.body and not cloud.knows_formats:
-                    self.send({"error": {"message": "unexpected field"}}, 400)
-                else:
-                    self.complete(cloud.says(asked))
+        cloud.think()
+        with cloud._lock:
+            mood = cloud.moods.popleft() if cloud.moods else None
+        with suppress(OSError):  # the other side may have gone
+            if mood is not None:
+                mood(self, asked)
+            elif "response_format" in asked.body and not cloud.knows_formats:
+                self.send({"error": {"message": "unexpected field"}}, 400)
+            else:
+                self.complete(cloud.says(asked))
 
     def complete(self, text: str) -> None:
         usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}

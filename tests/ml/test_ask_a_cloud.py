@@ -193,7 +193,7 @@ def test_a_budget_stops_and_says_so_and_what_was_answered_stays(cloud: CloudServ
         options = CaptionOptions(account=Account(meter=budget))
         first = list(runtime.map(CAPTIONER, pictures, options))
         assert sum(isinstance(one, Description) for one in first) == 5 == len(cloud.questions)
-        assert {(one.kind, one.retryable) for one in first if isinstance(one, Failure)} == {("unavailable", True)}
+        assert {(one.kind, one.retryable) for one in first if isinstance(one, Failure)} == {("no_budget", True)}
     with Runtime({"captioner": vlm(cloud)}) as runtime:
         next_day = list(runtime.map(CAPTIONER, pictures, CaptionOptions(account=Account(meter=Budget(requests=15)))))
         assert all(isinstance(one, Description) for one in next_day)
@@ -231,6 +231,18 @@ def test_when_it_is_away_the_next_backend_takes_over(cloud: CloudServer) -> None
         (description,) = runtime.map(CAPTIONER, [RED])
     assert isinstance(description, Description)
     assert description.model.name == "nvidia/nemotron-nano-12b-v2-vl"
+
+
+def test_one_callers_empty_budget_takes_the_model_from_nobody_else(cloud: CloudServer) -> None:
+    pictures = [plain((number, 0, 0)) for number in range(100)]
+    with Runtime({"captioner": [vlm(cloud), vlm(cloud, name="nemotron")]}) as runtime:
+        nothing = CaptionOptions(account=Account(meter=Budget(requests=0)))
+        assert {one.kind for one in runtime.map(CAPTIONER, pictures, nothing) if isinstance(one, Failure)} == {
+            "no_budget"
+        }
+        (description,) = runtime.map(CAPTIONER, [RED])
+    assert isinstance(description, Description)
+    assert description.model.name == "meta/llama-3.2-11b-vision-instruct"
 
 
 def test_the_key_is_sent_and_shown_nowhere(cloud: CloudServer) -> None:

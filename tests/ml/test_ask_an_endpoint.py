@@ -321,7 +321,7 @@ def test_the_budget_is_never_exceeded_however_many_ask_at_once(cloud: CloudServe
     assert len(cloud.questions) == 12 == budget.used.requests
     failures = [reply for reply in replies if isinstance(reply, Failure)]
     assert len(failures) == 28
-    assert {(failure.kind, failure.retryable) for failure in failures} == {("unavailable", True)}
+    assert {(failure.kind, failure.retryable) for failure in failures} == {("no_budget", True)}
 
 
 def test_tokens_and_cost_are_set_aside_before_and_counted_after(cloud: CloudServer, clock: QuickClock) -> None:
