@@ -99,6 +99,9 @@ PROFILES: tuple[Profile, ...] = (
             Chosen("image_embedder", "open_clip_onnx", 800, 10, "estimate", _TOWERS),
             Chosen("query_embedder", "open_clip_onnx", 800, 20, "estimate", _TOWERS),
             Chosen("tagger", "clip_zeroshot", 60, 2, "estimate", _TOWERS),
+            Chosen("captioner", "blip2", 8000, 400, "estimate"),
+            Chosen("answerer", "blip2", 8000, 400, "estimate"),
+            Chosen("llm", "phi", 8000, 3000, "estimate"),
         ),
         weights=(
             "ViT-B-16-SigLIP2",

@@ -292,7 +292,10 @@ def _recommend(arguments: argparse.Namespace) -> int:
     _say(f"Profile: {profile.name} ({profile.needs}). {profile.words}\n")
     heads = ["for", "backend", "model", "memory", "1,000 photos take"]
     _say(_table(heads, [_row(choice) for choice in profile.choices]))
-    _say(f"\nTogether at work: about {profile.memory_mb:,} MB.")
+    _say(
+        f"\nAll at once they would take about {profile.memory_mb:,} MB. They are loaded when they are needed, and leave "
+        "when there is no room."
+    )
     if missing:
         _say(
             f"\nStill to be fetched ({_size(*profiles.size(missing))}):\n  python -m ml models pull {' '.join(missing)}"
