@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 LEAST = 0.6  # percent: what is there at all is seen
+YEAR_ROOM = 4  # neighbours that a group needs for its name: three of 36 are 30 pixels on a phone, as wide as the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def columns(values: Sequence[Value], *, fill: float = 0.72) -> list[Column]:
     drawn = []
     for place, value in enumerate(values):
         begins = place == 0 or values[place - 1].group != value.group
-        has_room = [other.group for other in values[place : place + 3]] == [value.group] * 3
+        has_room = [other.group for other in values[place : place + YEAR_ROOM]] == [value.group] * YEAR_ROOM
         height = _share(value.amount, largest)
         drawn.append(
             Column(

@@ -17,7 +17,7 @@ WHY = {
     "tag": _("tag"),
     "place": _("place"),
     "camera": _("camera"),
-    "text": _("text in the picture"),
+    "text": _("text"),
     "description": _("description"),
 }
 
