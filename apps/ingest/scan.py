@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.ingest.services import new_revision, plan
+from apps.jobs import faults
 from apps.jobs.services import JobContext, JobError
 from apps.library.access import resolve
 from apps.library.models import Asset, File, Library
@@ -73,6 +74,7 @@ def run(job: JobContext) -> None:
         if library.pk not in resolve(job.starter()).owned:
             raise JobError(_("This library is not yours any more."))
         take(library, root, chunk, outcome)
+        faults.reached("scan.chunk")
         job.advance(done=len(chunk), cursor={"after": chunk[-1].path})
     if walked_from_start and not outcome.seen and File.objects.filter(library=library, missing_since=None).exists():
         _vanished(library)
@@ -252,6 +254,7 @@ def _add(library: Library, root: Path, new: list[Found], outcome: Outcome) -> No
         outcome.copies += len(copies)
         _add_sidecars(library, root, [found for found in new if found.is_sidecar], outcome)
         plan(library.pk, ids, urgent=False)
+        faults.reached("scan.rows")
 
 
 def _contents(library: Library, digests: set[bytes]) -> dict[bytes, tuple[int, int, str]]:

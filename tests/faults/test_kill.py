@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from apps.ingest.steps import STEPS
-from tests.pictures import jpeg
+from tests.pictures import jpeg, page
 from tests.run.house import ROOT, House, eventually, free_port, kill
 
 pytestmark = pytest.mark.processes
@@ -27,6 +27,8 @@ WEB_POINTS = [
     "upload.temporary", "upload.synced", "upload.sealed", "upload.link", "upload.folder", "upload.row",
     "upload.commit", "upload.committed",
 ]  # fmt: skip
+SCAN_POINTS = ["scan.rows", "scan.chunk"]
+FOLDER = 12  # pictures of a folder that is scanned
 WORKER_POINTS = [f"{place}.{step.name}" for step in STEPS for place in ("commit", "step")]
 
 # The sweeper comes once a minute; here it comes often, so that the test need not wait for it.
@@ -47,6 +49,7 @@ import json
 from django.db.models import Count
 from apps.ingest.models import StepRun
 from apps.library.models import Asset, File, Inspection, Rendition
+from apps.duplicates.models import DuplicatePair, PictureHash
 from apps.reading.models import TextSegment
 from apps.tagging.models import AssetTag
 from apps.search.models import SearchDocument
@@ -56,10 +59,18 @@ print(json.dumps({
     "states": sorted(StepRun.objects.values_list("state").annotate(n=Count("id"))),
     "inspections": Inspection.objects.count(), "documents": SearchDocument.objects.count(),
     "thumbnails": Rendition.objects.filter(kind="thumbnail").count(),
-    "tags": AssetTag.objects.count() > 0,
-    "doubles": AssetTag.objects.values("asset", "tag").annotate(n=Count("id")).filter(n__gt=1).count(),
+    "hashes": PictureHash.objects.count(),
+    "pairs": list(DuplicatePair.objects.values_list("first", "second")),
+    "read": sorted(TextSegment.objects.filter(asset__format="png").values_list("asset").annotate(n=Count("id"))),
+    "untagged": Asset.objects.exclude(pk__in=AssetTag.objects.values("asset")).count(),
+    "doubles": AssetTag.objects.values("asset", "tag").annotate(n=Count("id")).filter(n__gt=1).count()
+        + TextSegment.objects.values("asset", "position").annotate(n=Count("id")).filter(n__gt=1).count(),
 }))
 """
+
+
+PAIR = jpeg(200), jpeg(200, quality=40)  # other bytes, the same picture
+PAGE = page(["Invoice", "Total 12.50"])
 
 
 @dataclass
@@ -72,7 +83,7 @@ class Client:
     broken: int = 0
 
     def send(self, content: bytes) -> None:
-        digest = hashlib.sha256(content).hexdigest()
+        digest = digest_of(content)
         end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
@@ -162,8 +173,8 @@ def test_an_upload_survives_the_death_of_the_web_process(client: Client, armed: 
 def test_the_work_goes_on_after_a_worker_died_at_every_point(client: Client, armed: Path) -> None:
     for point in WORKER_POINTS:
         (armed / point).touch()
-    for seed in range(4):
-        client.send(jpeg(200 + seed))
+    for content in (PAIR[0], jpeg(201), PAIR[1], PAGE):
+        client.send(content)
     assert eventually(lambda: not list(armed.iterdir()), 90), sorted(path.name for path in armed.iterdir())
     assert eventually(client.at_rest)
 
@@ -178,6 +189,37 @@ def test_the_work_goes_on_after_the_database_died(house: House, client: Client) 
     assert eventually(client.at_rest)
 
 
+@pytest.mark.usefixtures("_sweeper")
+def test_a_scan_goes_on_after_the_command_and_then_a_worker_died(
+    house: House, client: Client, armed: Path, tmp_path: Path
+) -> None:
+    pictures = {f"2020/{seed}.jpg": jpeg(400 + seed) for seed in range(FOLDER)}
+    folder = tmp_path / "pictures"
+    (folder / "2020").mkdir(parents=True)
+    for name, content in pictures.items():
+        (folder / name).write_bytes(content)
+    before = snapshot(folder)
+    for point in SCAN_POINTS:
+        (armed / point).touch()
+    done = house.manage("scan", str(folder), "--user", "anna")
+    assert done.returncode == -signal.SIGKILL
+    assert eventually(lambda: not list(armed.iterdir()), 60)
+    assert eventually(lambda: counted(house)["assets"] == len(client.acknowledged) + FOLDER)
+    assert eventually(client.at_rest)
+    assert snapshot(folder) == before
+
+
+def snapshot(folder: Path) -> list[tuple[str, int, int, bytes]]:
+    return [
+        (str(path), path.stat().st_mtime_ns, path.stat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(folder.rglob("*"))
+    ]
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def counted(house: House) -> dict[str, object]:
     done = house.manage("shell", "-v0", "-c", COUNT)
     assert done.returncode == 0, done.stderr
@@ -186,8 +228,7 @@ def counted(house: House) -> dict[str, object]:
 
 
 def test_nothing_is_lost_nothing_is_double_and_everything_has_ended(house: House, client: Client) -> None:
-    kinds = len(client.acknowledged)
-    assert kinds == len(WEB_POINTS) + 4 + 6
+    assert len(client.acknowledged) == len(WEB_POINTS) + 4 + 6
     house.ask_to_stop()
     assert house.ended() == 0
     house.start().ready()  # finishes or drops what the killed ones left
@@ -195,9 +236,13 @@ def test_nothing_is_lost_nothing_is_double_and_everything_has_ended(house: House
     for digest, asset_id in client.acknowledged.items():
         sent = client.ask("GET", f"/m/{asset_id}/1/original")
         assert hashlib.sha256(sent.content).hexdigest() == digest
-    assert counted(house) == {
-        "assets": kinds, "files": sorted(client.acknowledged), "states": [["done", kinds * len(STEPS)]],
-        "inspections": kinds, "documents": kinds, "thumbnails": kinds, "tags": True, "doubles": 0,
+    found, kinds = counted(house), len(client.acknowledged) + FOLDER
+    scanned = [digest_of(jpeg(400 + seed)) for seed in range(FOLDER)]
+    asset_of = client.acknowledged
+    assert found == {
+        "assets": kinds, "files": sorted([*asset_of, *scanned]), "states": [["done", kinds * len(STEPS)]],
+        "inspections": kinds, "documents": kinds, "thumbnails": kinds, "hashes": kinds, "untagged": 0, "doubles": 0,
+        "pairs": [[asset_of[digest_of(one)] for one in PAIR]], "read": [[asset_of[digest_of(PAGE)], 1]],
     }  # fmt: skip
     originals = house.data / "originals"
     assert list((originals / ".incoming").iterdir()) == []
