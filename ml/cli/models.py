@@ -293,7 +293,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
     heads = ["for", "backend", "model", "memory", "1,000 photos take"]
     _say(_table(heads, [_row(choice) for choice in profile.choices]))
     _say(
-        f"\nAll at once they would take about {profile.memory_mb:,} MB. They are loaded when they are needed, and leave "
+        f"\nAll at once they would take about {profile.memory_mb:,} MB. They are loaded when needed, and leave "
         "when there is no room."
     )
     if missing:
