@@ -1,15 +1,13 @@
 """One backend of a role as the runtime keeps it: where it is, how much it takes at once, how it fails."""
 
-import ctypes
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from threading import Lock
 from typing import Any
 
-from . import devices
+from . import devices, heap
 from .backend import BadItem, NotInstalled, Unavailable
 from .devices import Device, Place
 from .memory import Guest
@@ -64,6 +62,7 @@ class Candidate(Guest):
     def load(self) -> Place:
         """Raises NotInstalled, or what the library raises."""
         self._allocator.load(str(self.backend.model()), self.memory_mb)
+        heap.give_large_blocks_back_at_once()
         try:
             self.device = self.backend.load(self.choice.device)
         except ImportError as error:  # the package is there, but not whole
@@ -75,7 +74,7 @@ class Candidate(Guest):
     def unload(self) -> None:
         self.device = None
         self.backend.unload()
-        _return_memory()
+        heap.give_back()
 
     def on_processor(self) -> "Candidate":
         """The same backend once more, for what the GPU has no memory for."""
@@ -163,10 +162,3 @@ def failure(error: Exception) -> Failure:
         return Failure("out_of_memory", "There was not enough memory for this item.", retryable=True)
     logger.error("A model failed", exc_info=error)
     return Failure("internal", f"The model failed on this item ({type(error).__name__}).", retryable=False)
-
-
-def _return_memory() -> None:
-    """Without it glibc keeps what a model has freed: 166 of the reader's 175 MB were measured to stay."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
