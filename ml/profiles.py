@@ -37,14 +37,26 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Profile:
-    """`weights`: the names to install. `export`: those of them that are turned into ONNX once they are there."""
+    """`wishes`: in each role what serves best; `weights`: the names to install, `export` those of them that are turned
+    into ONNX. What no backend of the registry does is not asked for.
+    """
 
     name: str
     needs: str
     words: str
-    choices: tuple[Chosen, ...]
-    weights: tuple[str, ...]
+    wishes: tuple[Chosen, ...]
+    wished_weights: tuple[str, ...]
     export: tuple[str, ...] = ()
+
+    @property
+    def choices(self) -> tuple[Chosen, ...]:
+        return tuple(wish for wish in self.wishes if wish.backend in registry.backends_of(wish.role))
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        known = {row.key for row in registry.BACKENDS}
+        rows = (manifest.row(name) for name in self.wished_weights)
+        return tuple(row.name for row in rows if row and known & set(row.backends))
 
     @property
     def memory_mb(self) -> int:
@@ -53,36 +65,51 @@ class Profile:
 
 _SMALL_TOWERS = {"weights": "ViT-B-32-laion2b_s34b_b79k", "precision": "int8"}
 _TOWERS = {"weights": "ViT-B-16-SigLIP2"}
+_MANY_LANGUAGES = {"weights": "paraphrase-multilingual-MiniLM-L12-v2"}
 
 PROFILES: tuple[Profile, ...] = (
     Profile(
         name="lite",
         needs="2 cores, 4 GB of memory",
         words="Search by meaning, tags, things, faces, text and speech. No captions.",
-        choices=(
+        wishes=(
             Chosen("ocr", "rapidocr", 760, 290, "measured"),
             Chosen("image_embedder", "open_clip_onnx", 400, 30, "estimate", _SMALL_TOWERS),
             Chosen("query_embedder", "open_clip_onnx", 300, 20, "estimate", _SMALL_TOWERS),
             Chosen("tagger", "clip_zeroshot", 60, 2, "estimate", _SMALL_TOWERS),
+            Chosen("text_embedder", "minilm", 150, 20, "estimate"),
+            Chosen("detector", "yolox", 60, 80, "estimate"),
+            Chosen("faces", "yunet_sface", 180, 200, "estimate"),
+            Chosen("transcriber", "whisper", 400, 250, "estimate"),
         ),
-        weights=("ViT-B-32-laion2b_s34b_b79k", "ram_tags", "yolox_nano", "yunet", "sface", "faster-whisper-base"),
+        wished_weights=(
+            "ViT-B-32-laion2b_s34b_b79k",
+            "ram_tags",
+            "yolox_nano",
+            "yunet",
+            "sface",
+            "faster-whisper-base",
+        ),
         export=("ViT-B-32-laion2b_s34b_b79k",),
     ),
     Profile(
         name="standard",
         needs="4 cores, 8 GB of memory, a graphics processor with 6 GB",
         words="Search in many languages, finer tags and things.",
-        choices=(
+        wishes=(
             Chosen("ocr", "rapidocr", 760, 400, "estimate"),
             Chosen("image_embedder", "open_clip_onnx", 800, 30, "estimate", _TOWERS),
             Chosen("query_embedder", "open_clip_onnx", 800, 20, "estimate", _TOWERS),
             Chosen("tagger", "clip_zeroshot", 60, 2, "estimate", _TOWERS),
+            Chosen("text_embedder", "minilm", 600, 20, "estimate", _MANY_LANGUAGES),
+            Chosen("detector", "yolox", 200, 60, "estimate", {"weights": "yolox_s"}),
+            Chosen("faces", "yunet_sface", 180, 100, "estimate"),
+            Chosen("transcriber", "whisper", 900, 100, "estimate", {"weights": "faster-whisper-small"}),
         ),
-        weights=(
+        wished_weights=(
             "ViT-B-16-SigLIP2",
             "ram_tags",
             "paraphrase-multilingual-MiniLM-L12-v2",
-            "ram_plus_swin_large_14m",
             "yolox_s",
             "yunet",
             "sface",
@@ -94,21 +121,24 @@ PROFILES: tuple[Profile, ...] = (
         name="quality",
         needs="8 cores, 16 GB of memory, a graphics processor with 16 GB",
         words="All of that, captions, answers to questions, and names for clusters.",
-        choices=(
+        wishes=(
             Chosen("ocr", "rapidocr", 760, 200, "estimate"),
             Chosen("image_embedder", "open_clip_onnx", 800, 10, "estimate", _TOWERS),
             Chosen("query_embedder", "open_clip_onnx", 800, 20, "estimate", _TOWERS),
-            Chosen("tagger", "clip_zeroshot", 60, 2, "estimate", _TOWERS),
+            Chosen("tagger", "ram_plus", 2000, 30, "estimate"),
+            Chosen("text_embedder", "minilm", 600, 20, "estimate", _MANY_LANGUAGES),
+            Chosen("detector", "yolox", 200, 30, "estimate", {"weights": "yolox_s"}),
+            Chosen("faces", "yunet_sface", 180, 60, "estimate"),
+            Chosen("transcriber", "whisper", 2500, 60, "estimate", {"weights": "faster-whisper-large-v3-turbo"}),
             Chosen("captioner", "blip2", 8000, 400, "estimate"),
             Chosen("answerer", "blip2", 8000, 400, "estimate"),
             Chosen("llm", "phi", 8000, 3000, "estimate"),
         ),
-        weights=(
+        wished_weights=(
             "ViT-B-16-SigLIP2",
-            "ram_tags",
             "paraphrase-multilingual-MiniLM-L12-v2",
             "ram_plus_swin_large_14m",
-            "dfine_s_coco",
+            "yolox_s",
             "yunet",
             "sface",
             "faster-whisper-large-v3-turbo",

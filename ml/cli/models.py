@@ -279,7 +279,8 @@ def _recommend(arguments: argparse.Namespace) -> int:
         _print_json(
             {
                 "machine": asdict(seen),
-                "profile": asdict(profile),
+                "profile": {"name": profile.name, "needs": profile.needs, "memory_mb": profile.memory_mb},
+                "choices": [asdict(choice) for choice in profile.choices],
                 "missing": missing,
                 "settings": profiles.settings(profile),
             }
@@ -301,7 +302,9 @@ def _recommend(arguments: argparse.Namespace) -> int:
             f"\nStill to be fetched ({_size(*profiles.size(missing))}):\n  python -m ml models pull {' '.join(missing)}"
         )
     for name in profile.export:
-        _say(f"  python -m ml models export {name}")
+        _say(f"  python -m ml models export {name}   (once, where torch is: mediahub[torch])")
+    if any(choice.backend == "clip_zeroshot" for choice in profile.choices):
+        _say("  python -m ml models calibrate FOLDER-WITH-YOUR-PHOTOS")
     for extra in profiles.missing_extras(profile):
         _say(f"  pip install 'mediahub[{extra}]'")
     _say("\nThe setting ML for it:\n" + json.dumps(profiles.settings(profile), indent=2))

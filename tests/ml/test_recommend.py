@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -42,10 +43,21 @@ def test_a_profile_is_a_setting_that_works(profile: profiles.Profile) -> None:
 
 @pytest.mark.parametrize("profile", profiles.PROFILES, ids=lambda profile: profile.name)
 def test_a_profile_names_weights_that_exist(profile: profiles.Profile) -> None:
-    for name in (*profile.weights, *profile.export):
+    for name in (*profile.wished_weights, *profile.export):
         assert manifest.row(name), name
     chosen = {choice.options["weights"] for choice in profile.choices if "weights" in choice.options}
     assert chosen <= set(profile.weights) | {row.name for row in manifest.ROWS if row.package}
+
+
+def test_what_no_backend_does_is_not_asked_for() -> None:
+    nobody = replace(
+        profiles.named("lite"),
+        wishes=(profiles.Chosen("ocr", "nobody", 1, 1, "estimate"),),
+        wished_weights=("yolox_s",),
+    )
+    assert nobody.choices == ()
+    assert profiles.settings(nobody) == {}
+    assert set(nobody.weights) <= {"yolox_s"}
 
 
 def test_the_whole_house_without_graphics_fits_its_profile() -> None:
@@ -73,4 +85,4 @@ def test_the_advice_for_programs_holds_the_setting(capsys: pytest.CaptureFixture
     advice = json.loads(capsys.readouterr().out)
     assert advice["settings"]["ocr"] == {"BACKEND": "rapidocr"}
     assert "blip2-opt-2.7b" in advice["missing"]
-    assert {choice["grounds"] for choice in advice["profile"]["choices"]} <= {"measured", "estimate"}
+    assert {choice["grounds"] for choice in advice["choices"]} <= {"measured", "estimate"}
