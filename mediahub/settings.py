@@ -297,6 +297,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # -- Models -----------------------------------------------------------------------------------------------------------
 DEVICE = env.text("DEVICE", "auto")
+# What models may take together in each process that uses them, beside what it takes without them; 0: no limit.
+ML_MEMORY_MB = env.integer("MEDIAHUB_ML_MEMORY_MB", 0, low=0)
+ML_GPU_MEMORY_MB = env.integer("MEDIAHUB_ML_GPU_MEMORY_MB", 0, low=0)
 ML: dict[str, Any] = {"ocr": {"BACKEND": env.text("MEDIAHUB_OCR", "rapidocr"), "DEVICE": DEVICE, "OPTIONS": {}}}
 
 # -- Words and time ---------------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ PROFILES: tuple[Profile, ...] = (
         needs="2 cores, 4 GB of memory",
         words="Search by meaning, tags, things, faces, text and speech. No captions.",
         wishes=(
-            Chosen("ocr", "rapidocr", 760, 290, "measured"),
+            Chosen("ocr", "rapidocr", 560, 290, "measured"),
             Chosen("image_embedder", "open_clip_onnx", 400, 30, "estimate", _SMALL_TOWERS),
             Chosen("query_embedder", "open_clip_onnx", 300, 20, "estimate", _SMALL_TOWERS),
             Chosen("tagger", "clip_zeroshot", 60, 2, "estimate", _SMALL_TOWERS),
@@ -97,7 +97,7 @@ PROFILES: tuple[Profile, ...] = (
         needs="4 cores, 8 GB of memory, a graphics processor with 6 GB",
         words="Search in many languages, finer tags and things.",
         wishes=(
-            Chosen("ocr", "rapidocr", 760, 400, "estimate"),
+            Chosen("ocr", "rapidocr", 560, 400, "estimate"),
             Chosen("image_embedder", "open_clip_onnx", 800, 30, "estimate", _TOWERS),
             Chosen("query_embedder", "open_clip_onnx", 800, 20, "estimate", _TOWERS),
             Chosen("tagger", "clip_zeroshot", 60, 2, "estimate", _TOWERS),
@@ -122,7 +122,7 @@ PROFILES: tuple[Profile, ...] = (
         needs="8 cores, 16 GB of memory, a graphics processor with 16 GB",
         words="All of that, captions, answers to questions, and names for clusters.",
         wishes=(
-            Chosen("ocr", "rapidocr", 760, 200, "estimate"),
+            Chosen("ocr", "rapidocr", 560, 200, "estimate"),
             Chosen("image_embedder", "open_clip_onnx", 800, 10, "estimate", _TOWERS),
             Chosen("query_embedder", "open_clip_onnx", 800, 20, "estimate", _TOWERS),
             Chosen("tagger", "ram_plus", 2000, 30, "estimate"),

@@ -23,6 +23,11 @@ def runtime() -> Runtime:
     global _runtime
     with _lock:
         if _runtime is None:
-            _runtime = Runtime(settings.ML, measured=settings.MODELS_DIR)
+            _runtime = Runtime(
+                settings.ML,
+                memory_mb=settings.ML_MEMORY_MB or None,
+                gpu_memory_mb=settings.ML_GPU_MEMORY_MB or None,
+                measured=settings.MODELS_DIR,
+            )
             atexit.register(_runtime.close)
         return _runtime
