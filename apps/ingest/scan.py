@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.ingest.services import new_revision, plan
+from apps.ingest.services import new_revision, plan, retry_found
 from apps.jobs import faults
 from apps.jobs.services import JobContext, JobError
 from apps.library.access import resolve
@@ -68,17 +68,21 @@ def run(job: JobContext) -> None:
     _check_root(library, root)
     after = str(job.cursor.get("after", ""))
     walked_from_start = not after
-    outcome = Outcome()
-    for chunk in _chunks(walk(root, after=after)):
+    outcome, told = Outcome(), 0
+    for chunk in _chunks(walk(root, outcome, after=after)):
         job.check()
         if library.pk not in resolve(job.starter()).owned:
             raise JobError(_("This library is not yours any more."))
         take(library, root, chunk, outcome)
         faults.reached("scan.chunk")
-        job.advance(done=len(chunk), cursor={"after": chunk[-1].path})
+        job.advance(done=len(chunk), failed=outcome.unreadable - told, cursor={"after": chunk[-1].path})
+        told = outcome.unreadable
     if walked_from_start and not outcome.seen and File.objects.filter(library=library, missing_since=None).exists():
         _vanished(library)
     find_missing(library, root, outcome)
+    retry_found(library.pk)
+    if outcome.unreadable > told:
+        job.advance(failed=outcome.unreadable - told)
     Library.objects.filter(pk=library.pk).update(scanned_at=timezone.now(), unreachable_since=None)
     log.info("scanned", extra={"library": library.pk, **{k: v for k, v in _plain(outcome).items() if v}})
 
@@ -89,12 +93,18 @@ def _plain(outcome: Outcome) -> dict[str, int]:
 
 
 def _check_root(library: Library, root: Path) -> None:
-    if not root.is_dir() or not os.access(root, os.R_OK | os.X_OK):
+    """Raises JobError when the folder is gone, or is the empty place where a disk should be."""
+    try:
+        with os.scandir(root) as entries:
+            empty = all(entry.name.startswith(".") for entry in entries)
+    except OSError:
+        _vanished(library)
+    if empty and File.objects.filter(library=library, missing_since=None).exists():
         _vanished(library)
 
 
-def _vanished(library: Library) -> None:
-    """The folder is gone, or it is the empty place where a disk should be. Nothing is forgotten for that."""
+def _vanished(library: Library) -> NoReturn:
+    """Nothing is forgotten because a folder is away."""
     Library.objects.filter(pk=library.pk, unreachable_since=None).update(unreachable_since=timezone.now())
     raise JobError(
         _("The folder %(root)s is not there or empty. Connect its disk, then scan again. Nothing was removed.")
@@ -103,21 +113,22 @@ def _vanished(library: Library) -> None:
 
 
 # -- The folder -------------------------------------------------------------------------------------------------------
-def walk(root: Path, *, after: str = "") -> Iterator[Found]:
+def walk(root: Path, outcome: Outcome, *, after: str = "") -> Iterator[Found]:
     """Every picture and sidecar below `root` in one fixed order, beginning behind `after`. Links are not followed, and
-    what cannot be read is passed over: a folder without permission must not hide all others."""
+    what cannot be read is counted and passed over: a folder without permission must not hide all others."""
     start = after.split("/") if after else []
-    for folder in _folders(os.fspath(root), "", start):
+    for folder in _folders(os.fspath(root), "", start, outcome):
         yield from folder
 
 
-def _folders(folder: str, relative: str, start: list[str]) -> Iterator[list[Found]]:
+def _folders(folder: str, relative: str, start: list[str], outcome: Outcome) -> Iterator[list[Found]]:
     """The files of one folder after the other, as `walk` orders them: a folder is left and taken up again where
     another one stands between its files."""
     try:
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=attrgetter("name"))
     except OSError as error:
+        outcome.unreadable += 1
         log.warning("folder cannot be read", extra={"folder": relative, "reason": error.strerror})
         return
     files: list[Found] = []
@@ -142,8 +153,9 @@ def _folders(folder: str, relative: str, start: list[str]) -> Iterator[list[Foun
             elif entry.is_dir(follow_symlinks=False):
                 yield files
                 files = []
-                yield from _folders(entry.path, f"{relative}{name}/", rest)
+                yield from _folders(entry.path, f"{relative}{name}/", rest, outcome)
         except (OSError, UnicodeEncodeError) as error:
+            outcome.unreadable += 1
             log.warning("file cannot be read", extra={"folder": relative, "reason": str(error)})
     yield files
 
@@ -234,7 +246,7 @@ def _add(library: Library, root: Path, new: list[Found], outcome: Outcome) -> No
             if content is None:
                 continue
             known = there.get(content)
-            if known is not None and not (root / known[2]).exists():
+            if known is not None and _is_gone(root / known[2]):
                 _move(known[0], found, outcome)
                 there[content] = (known[0], known[1], found.path)
             elif known is not None or content in fresh:
@@ -324,7 +336,19 @@ def find_missing(library: Library, root: Path, outcome: Outcome) -> None:
         return
     gone: list[int] = []
     for pk, path in expected.order_by("id").values_list("pk", "path").iterator(chunk_size=CHUNK):
-        if pk not in outcome.known and not os.path.lexists(root / path):
+        if pk not in outcome.known and _is_gone(root / path):
             gone.append(pk)
+    _check_root(library, root)  # a disk that is pulled while we look takes everything with it
     File.objects.filter(pk__in=gone).update(missing_since=timezone.now())
     outcome.missing += len(gone)
+
+
+def _is_gone(place: Path) -> bool:
+    """Certainly not there. What only cannot be looked at, in a folder without permission, is not gone."""
+    try:
+        place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

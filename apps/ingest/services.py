@@ -27,7 +27,7 @@ from apps.jobs import services as jobs
 from apps.jobs.bell import ring
 from apps.jobs.models import Job
 from apps.library import storage
-from apps.library.models import Asset, Change, Library
+from apps.library.models import Asset, Change, File, Library
 from apps.library.paging import Keyset, Page, page_of
 from apps.library.rows import insert_like
 from apps.library.services import NewFile, add_file, find_content, home_of
@@ -180,6 +180,17 @@ def retry_all(scope: Scope) -> int:
     counts.note(scope.editable, troubled)
     counts.tell(last=True)
     return len(troubled)
+
+
+def retry_found(library_id: int) -> None:
+    """Tries again what could not be read because its file was away, where the file is there again."""
+    lost = StepRun.objects.filter(library=library_id, state=StepRun.State.FAILED, failure="missing")
+    there = File.objects.filter(library=library_id, missing_since=None).exclude(role=File.Role.SIDECAR)
+    found = lost.filter(asset__in=there.values("asset"))
+    if names := set(found.values_list("step", flat=True)):
+        ids = list(found.values_list("asset_id", flat=True).distinct())
+        begin_again(ids, sorted(names))
+        counts.note({library_id}, ids)
 
 
 def _not_well(rows: QuerySet[StepRun]) -> dict[str, list[int]]:

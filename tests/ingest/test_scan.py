@@ -2,8 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -91,13 +93,6 @@ def test_an_unchanged_folder_is_touched_nowhere(look: Scan, folder: Path) -> Non
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == times
 
 
-def test_a_folder_that_may_not_be_written_is_read_all_the_same(look: Scan, folder: Path) -> None:
-    before = sorted(path.name for path in folder.rglob("*"))
-    look()
-    walk()
-    assert sorted(path.name for path in folder.rglob("*")) == before
-
-
 def test_a_changed_file_is_a_new_revision(look: Scan, folder: Path) -> None:
     look()
     walk()
@@ -172,6 +167,88 @@ def test_a_folder_that_vanished_says_so_and_nothing_is_forgotten(look: Scan, fol
     assert library.unreachable_since is None
 
 
+def test_a_disk_that_is_pulled_during_the_scan_takes_nothing_with_it(
+    look: Scan, folder: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look()
+    monkeypatch.setattr(scan, "CHUNK", 1)
+    take = scan.take
+
+    def pull(*arguments: Any) -> None:
+        take(*arguments)
+        if folder.exists():
+            folder.rename(folder.with_name("away"))
+            folder.mkdir()  # the empty place where the disk was
+
+    monkeypatch.setattr(scan, "take", pull)
+    job = look()
+    assert job.state == "failed"
+    assert "Nothing was removed" in job.error
+    library.refresh_from_db()
+    assert library.unreachable_since is not None
+    assert File.objects.filter(missing_since=None).count() == 3
+
+
+def test_what_could_not_be_read_while_the_disk_was_away_is_done_when_it_is_back(look: Scan, folder: Path) -> None:
+    look()
+    folder.rename(folder.with_name("away"))
+    walk()
+    assets = Asset.objects.values_list("pk", flat=True)
+    assert set(states_of(assets).values()) == {"failed"}
+    folder.with_name("away").rename(folder)
+    look()
+    walk()
+    assert set(states_of(assets).values()) == {"completed"}
+    before = rows()
+    look()
+    assert rows() == before
+
+
+# -- Permissions ------------------------------------------------------------------------------------------------------
+@contextmanager
+def as_nobody(folder: Path) -> Iterator[None]:
+    """Permissions hold nobody back who is root."""
+    with ExitStack() as back:
+        if os.geteuid() == 0:
+            for parent in folder.parents:
+                if parent.stat().st_uid == 0 and parent.stat().st_mode & 0o777 == 0o700:
+                    parent.chmod(0o711)
+            os.seteuid(65534)
+            back.callback(os.seteuid, 0)
+        yield
+
+
+def test_a_subfolder_without_permission_hides_no_other_and_loses_nothing(look: Scan, folder: Path) -> None:
+    look()
+    shutil.copy(folder / "2024" / "b.jpg", folder / "again.jpg")
+    (folder / "new.jpg").write_bytes(jpeg(5))
+    (folder / "closed.jpg").write_bytes(jpeg(6))
+    (folder / "closed.jpg").chmod(0)
+    (folder / "2024").chmod(0)
+    with as_nobody(folder):
+        job = look()
+    assert (job.state, job.failed) == ("done", 2)
+    assert not File.objects.exclude(missing_since=None).exists()
+    assert paths() == {"a.jpg", "2024/b.jpg", "2024/sea/c.JPG", "new.jpg", "again.jpg"}
+    (folder / "2024").chmod(0o755)
+    (folder / "closed.jpg").chmod(0o644)
+    job = look()
+    assert (job.done, job.failed) == (6, 0)
+    assert Asset.objects.filter(name="closed.jpg").exists()
+
+
+def test_a_folder_on_a_read_only_disk_is_read_and_stays_as_it_is(look: Scan, folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+    with as_nobody(folder):
+        assert look().done == 3
+    walk()
+    assert set(states_of(Asset.objects.values_list("pk", flat=True)).values()) == {"completed"}
+    after = {path: (path.stat().st_mtime_ns, path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+    assert after == before
+
+
 def test_a_sidecar_belongs_to_its_picture_whenever_it_comes(look: Scan, folder: Path) -> None:
     (folder / "a.xmp").write_bytes(SIDECAR)
     look()
@@ -203,10 +280,11 @@ def test_odd_names_hide_no_other_file(look: Scan, folder: Path) -> None:
 
 
 def test_a_walk_goes_on_behind_where_it_was_left(folder: Path) -> None:
-    everything = [found.path for found in scan.walk(folder)]
+    everything = [found.path for found in scan.walk(folder, scan.Outcome())]
     assert everything == ["2024/b.jpg", "2024/sea/c.JPG", "a.jpg"]
     for place, path in enumerate(everything):
-        assert [found.path for found in scan.walk(folder, after=path)] == everything[place + 1 :]
+        rest = scan.walk(folder, scan.Outcome(), after=path)
+        assert [found.path for found in rest] == everything[place + 1 :]
 
 
 def test_who_lost_the_library_scans_it_no_more(look: Scan, library: Library, alice: User, bob: User) -> None:

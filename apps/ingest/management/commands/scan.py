@@ -38,6 +38,8 @@ class Command(BaseCommand):
         if job.state != Job.State.DONE:
             raise CommandError(job.error or f"The scan ended as {job.state}.")
         self.stdout.write(f"{library.name}: looked at {job.done} files in {library.root}.")
+        if job.failed:
+            self.stdout.write(f"{job.failed} files or folders could not be read; the log names them.")
         self.stdout.write("What is new is processed while MediaHub runs (make run).")
 
     def _owner(self, username: str | None) -> User:
