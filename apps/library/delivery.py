@@ -4,6 +4,7 @@ A synchronous file iterator under ASGI would be read whole into memory; this one
 """
 
 import asyncio
+import errno
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,9 +21,11 @@ def send_file(
     request: HttpRequest, path: Path, *, content_type: str, etag: str, cache: str, name: str = "", inline: bool = True
 ) -> HttpResponseBase:
     """Answers 200, 206 for one range, 304 for a known ETag, 416 for a range behind the end. A range that makes no
-    sense, or several at once, gets the whole file, as the standard allows. Raises FileNotFoundError."""
+    sense, or several at once, gets the whole file, as the standard allows. Raises OSError for what cannot be read."""
     if request.headers.get("If-None-Match") == etag:
         return _with_headers(HttpResponse(status=304), etag, cache)
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "not a file", path)  # a named pipe would hold us for ever
     file = path.open("rb")
     size = path.stat().st_size
     start, end, status = 0, size - 1, 200

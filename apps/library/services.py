@@ -1,6 +1,7 @@
 """Libraries, who is in them, and the one way that bytes become an asset."""
 
 import contextlib
+import errno
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -226,12 +227,13 @@ def find_content(library_id: int, sha256: bytes) -> Asset | None:
 
 
 def place_of(file: File) -> Path:
-    """Where the bytes of a file are. A folder library's path that would leave its folder is refused."""
+    """Where the bytes of a file are. Raises FileNotFoundError for a path that leaves its library: whoever may write
+    into a folder could put a link there that shows them any other file."""
     library = file.library
     root = Path(library.root) if library.root else Path(settings.ORIGINALS_DIR)
     place = root / file.path
-    if ".." in Path(file.path).parts or Path(file.path).is_absolute():
-        raise ValueError("A file's path must stay inside its library.")
+    if not place.resolve().is_relative_to(root.resolve()):
+        raise FileNotFoundError(errno.ENOENT, "outside of its library", place)
     return place
 
 

@@ -59,7 +59,10 @@ def inspect(batch: Batch, runtime: object) -> None:
             draft = storage.rendition_draft(item.asset.pk, item.asset.revision, uuid.uuid4().hex)
             draft.mkdir(parents=True)
             drafts[item.asset.pk] = draft
-            made.append(_wish(item, file, sidecars.get(item.asset.pk), draft))
+            try:
+                made.append(_wish(item, file, sidecars.get(item.asset.pk), draft))
+            except OSError:
+                batch.fail(item, StepFailure("missing", "The file is not there any more. Put it back, then try again."))
         return made
 
     found: dict[int, media.Inspection] = {}

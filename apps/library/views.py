@@ -1,5 +1,7 @@
 """The bytes of pictures: every one of them asks for permission."""
 
+import logging
+
 from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -12,6 +14,8 @@ from apps.library.access import scope_of
 from apps.library.delivery import send_file
 from apps.library.models import Asset, Rendition
 from apps.library.services import originals_of, place_of
+
+log = logging.getLogger("mediahub.media")
 
 RENDITION_TYPES = {"thumbnail": "image/webp", "preview": "image/jpeg", "detail": "image/jpeg"}
 ORIGINAL_TYPES = {
@@ -45,7 +49,8 @@ def _media(request: HttpRequest, asset_id: int, revision: int, kind: str) -> Htt
         raise Http404
     try:
         response = _original(request, asset) if kind == "original" else _rendition(request, asset, kind)
-    except FileNotFoundError as error:
+    except OSError as error:  # its disk is away, or it may not be read: never the reader's fault
+        log.warning("file cannot be read", extra={"asset": asset.pk, "kind": kind, "reason": error.strerror})
         raise Http404 from error
     patch_vary_headers(response, ["Cookie", "Authorization", "X-Session-Token"])
     return response

@@ -1,12 +1,17 @@
 """Private files: parts of them, and nothing for strangers."""
 
+import os
 from pathlib import Path
 
 import pytest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
+from apps.accounts.models import User
 from apps.library.delivery import send_file
+from apps.library.models import Asset, File
+from apps.library.services import add_folder
+from tests.factories import signed_in
 
 CONTENT = bytes(range(256)) * 40
 
@@ -73,3 +78,36 @@ async def test_a_range_of_another_version_gets_the_whole_file(file: Path) -> Non
 async def test_head_tells_the_length_and_sends_nothing(file: Path) -> None:
     status, body, headers = await fetch(file, "HEAD")
     assert (status, body, headers["Content-Length"]) == (200, b"", str(len(CONTENT)))
+
+
+@pytest.mark.parametrize("what", ["the disk is away", "a folder", "a pipe", "a link", "a folder that is a link"])
+def test_an_original_that_is_not_there_or_became_something_else_is_not_found(
+    alice: User, tmp_path: Path, what: str
+) -> None:
+    root, secret = tmp_path / "Pictures", tmp_path / "secret"
+    for folder in (root / "2024", secret):
+        folder.mkdir(parents=True)
+        (folder / "a.jpg").write_bytes(CONTENT)
+    library = add_folder(alice.pk, root)
+    asset = Asset.objects.create(library=library, name="a.jpg", format="jpeg")
+    File.objects.create(
+        library=library, asset=asset, path="2024/a.jpg", size=1, sha256_uploaded=b"1", sha256_now=b"1", modified_ns=1
+    )
+    client, address = signed_in(alice), f"/m/{asset.pk}/1/original"
+    assert client.get(address).status_code == 200
+    place = root / "2024" / "a.jpg"
+    if what == "the disk is away":
+        root.rename(tmp_path / "away")
+    else:
+        place.unlink()
+    match what:
+        case "a folder":
+            place.mkdir()
+        case "a pipe":
+            os.mkfifo(place)
+        case "a link":
+            place.symlink_to(secret / "a.jpg")
+        case "a folder that is a link":
+            place.parent.rmdir()
+            place.parent.symlink_to(secret)
+    assert client.get(address).status_code == 404
