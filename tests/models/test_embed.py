@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from ml import IMAGE_EMBEDDER, QUERY_EMBEDDER, BackendSetting, Failure, Picture, Role, Runtime, Vector
+from ml.backend import NotInstalled
 from ml.cuts import Cut
 from ml.engines.torch import ensure_torchvision
-from ml.backend import NotInstalled
 from ml.export import SENTENCES, ExportError, drawn_pictures, export, verify
 from ml.tokens import Tokenizer
 from ml.towers import Towers, folder_of, missing
