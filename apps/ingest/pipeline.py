@@ -53,11 +53,11 @@ def drain(lane: str) -> None:
     end = time.monotonic() + settings.DRAIN_SECONDS
     while time.monotonic() < end and not workers.stopping():
         try:
+            give_back()
             if not work_once(lane):
                 finish_hop(last=True)
                 return
         except (OperationalError, InterfaceError):
-            # The database went away. Its rows still name this lease; they are given to the next one when it ends.
             log.warning("The database does not answer; waiting for it.", exc_info=True)
             connections.close_all()
             time.sleep(1)
@@ -71,13 +71,30 @@ def work_once(lane: str) -> bool:
     if not claim.rows:
         return False
     memory = PictureMemory()
-    for step in STEPS:
-        rows = claim.of(step)
-        if rows:
-            do_step(step, rows, claim, memory)
-            faults.reached(f"step.{step.name}")
-            finish_hop()
+    try:
+        for step in STEPS:
+            rows = claim.of(step)
+            if rows:
+                do_step(step, rows, claim, memory)
+                faults.reached(f"step.{step.name}")
+                finish_hop()
+    except (OperationalError, InterfaceError):
+        _interrupted.append(claim)
+        raise
     return True
+
+
+_interrupted: list[Claim] = []  # whose database went away
+
+
+def give_back() -> None:
+    """Once the database is there again: what it interrupted waits again at once and not when its lease ends, and was
+    not tried, since it is not its fault."""
+    while _interrupted:
+        claim = _interrupted[0]
+        with connection.cursor() as cursor:
+            cursor.execute(GIVE_BACK, {"lease": claim.lease, "alone": int(claim.alone)})
+        _interrupted.pop(0)
 
 
 _refreshed = 0.0
@@ -92,6 +109,13 @@ def finish_hop(*, last: bool = False) -> None:
             pass
         _refreshed = time.monotonic()
     counts.tell(last=last)
+
+
+GIVE_BACK = """
+    UPDATE ingest_steprun SET state = 'waiting', lease = NULL, lease_until = NULL, started_at = NULL,
+        attempts = greatest(attempts - 1, 0), attempts_alone = greatest(attempts_alone - %(alone)s, 0)
+    WHERE lease = %(lease)s AND state = 'running'
+"""
 
 
 # -- Claiming ---------------------------------------------------------------------------------------------------------
