@@ -3,8 +3,6 @@ the one before it ended."""
 
 import io
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from playwright.sync_api import Browser, Dialog, Page, WebSocket, expect
 from apps.ingest.steps import STEPS
 from tests.pictures import jpeg
 from tests.pictures import page as written
-from tests.run.house import House, free_port, kill
+from tests.run.house import House, running
 from tests.web.conftest import chromium
 
 __all__ = ["chromium"]  # the browser is the same
@@ -31,18 +29,8 @@ FILES = 40
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
-    if not Path("/proc/self/stat").exists():
-        pytest.skip("processes are looked up in /proc")
-    folder = Path(tempfile.mkdtemp(prefix="mediahub-house-"))
-    folder.chmod(0o711)
-    house = House(folder, free_port(), {"MEDIAHUB_BATCH_SIZE": "4"}).start()
-    yield house
-    if house.process and house.process.poll() is None:
-        left = house.processes()
-        house.ask_to_stop()
-        house.ended()
-        kill(left)
-    shutil.rmtree(folder, ignore_errors=True)
+    with running(MEDIAHUB_BATCH_SIZE="4") as house:
+        yield house
 
 
 class Person:

@@ -19,7 +19,7 @@ import pytest
 
 from apps.ingest.steps import STEPS
 from tests.pictures import jpeg, page
-from tests.run.house import ROOT, House, eventually, free_port, kill
+from tests.run.house import ROOT, House, eventually, running
 
 pytestmark = pytest.mark.processes
 
@@ -120,23 +120,15 @@ def armed() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def house(armed: Path) -> Iterator[House]:
-    if not Path("/proc/self/stat").exists():
-        pytest.skip("processes are looked up in /proc")
-    folder = Path(tempfile.mkdtemp(prefix="mediahub-house-"))
-    folder.chmod(0o711)
-    settings = {
-        "MEDIAHUB_OCR": "fake", "MEDIAHUB_LEASE_SECONDS": "2", "MEDIAHUB_KILL_FOLDER": str(armed),
-        "MEDIAHUB_WORKERS": "1", "MEDIAHUB_LONGEST_PAUSE": "0",
-    }  # fmt: skip
-    house = House(folder, free_port(), settings).start()
-    house.ready()
-    yield house
-    if house.process and house.process.poll() is None:
-        left = house.processes()
-        house.process.kill()
-        house.process.wait()
-        kill(left)
-    shutil.rmtree(folder, ignore_errors=True)
+    with running(
+        MEDIAHUB_OCR="fake",
+        MEDIAHUB_LEASE_SECONDS="2",
+        MEDIAHUB_KILL_FOLDER=str(armed),
+        MEDIAHUB_WORKERS="1",
+        MEDIAHUB_LONGEST_PAUSE="0",
+    ) as house:
+        house.ready()
+        yield house
 
 
 @pytest.fixture(scope="module")

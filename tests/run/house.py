@@ -2,17 +2,22 @@
 
 import os
 import queue
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
@@ -158,3 +163,22 @@ def _command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
+
+
+@contextmanager
+def running(**settings: str) -> Iterator[House]:
+    """A house with a data folder of its own. It starts at once; `ready` waits for it."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("processes are looked up in /proc")
+    folder = Path(tempfile.mkdtemp(prefix="mediahub-house-"))
+    folder.chmod(0o711)  # the database's account must reach its own folder
+    house = House(folder, free_port(), settings).start()
+    try:
+        yield house
+    finally:
+        if house.process and house.process.poll() is None:
+            left = house.processes()
+            house.process.kill()
+            house.process.wait()
+            kill(left)
+        shutil.rmtree(folder, ignore_errors=True)
