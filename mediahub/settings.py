@@ -20,8 +20,8 @@ DATA_DIR = env.path("MEDIAHUB_DATA", BASE_DIR / "data")
 ORIGINALS_DIR = env.path("PHOTOS_DIR", DATA_DIR / "originals")
 RENDITIONS_DIR = env.path("THUMBNAIL_DIR", DATA_DIR / "renditions")
 INCOMING_DIR = ORIGINALS_DIR / ".incoming"  # on the originals' file system: a link cannot cross to another one
-MODELS_DIR = env.path("MEDIAHUB_MODELS", env.path("MODEL_CACHE_DIR", DATA_DIR / "models"))
-os.environ["MEDIAHUB_MODELS"] = str(MODELS_DIR)  # ml knows no settings, and child processes inherit it
+MODELS_DIR = env.path("MODEL_CACHE_DIR", DATA_DIR / "models")
+os.environ["MODEL_CACHE_DIR"] = str(MODELS_DIR)  # ml knows no settings, and child processes inherit it
 HOST = env.text("MEDIAHUB_HOST", "127.0.0.1")  # other machines come through a proxy that speaks TLS
 PORT = env.integer("MEDIAHUB_PORT", 8000, low=1, high=65535)
 make_data_folder(DATA_DIR)

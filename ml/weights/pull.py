@@ -304,7 +304,7 @@ def _refuse_small_disk(row: Weights, place: Path) -> None:
     if (free := shutil.disk_usage(place).free) < needed:
         raise WeightsError(
             f"{row.name} needs {in_words(needed)} of room, and {in_words(free)} are free on the disk with "
-            f"{store.home()}. Free some room, or set MEDIAHUB_MODELS to a folder on another disk."
+            f"{store.home()}. Free some room, or set MODEL_CACHE_DIR to a folder on another disk."
         )
 
 

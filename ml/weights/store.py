@@ -41,8 +41,8 @@ class Record:
 
 
 def home() -> Path:
-    """All installed models: MEDIAHUB_MODELS, or `models` in MEDIAHUB_DATA, which is `data` where nothing is said."""
-    return Path(os.environ.get("MEDIAHUB_MODELS") or Path(os.environ.get("MEDIAHUB_DATA") or "data") / "models")
+    """All installed models: MODEL_CACHE_DIR, or `models` in MEDIAHUB_DATA, which is `data` where nothing is said."""
+    return Path(os.environ.get("MODEL_CACHE_DIR") or Path(os.environ.get("MEDIAHUB_DATA") or "data") / "models")
 
 
 def folder(name: str) -> Path:
@@ -97,7 +97,7 @@ def incoming(name: str, on_wait: Callable[[str], None] | None = None) -> Iterato
         place.mkdir(parents=True, exist_ok=True)
         lock = (place.parent / f"{name}.lock").open("w")
     except OSError as error:
-        raise WeightsError(f"The folder of models cannot be written to: {error}. Check MEDIAHUB_MODELS.") from error
+        raise WeightsError(f"The folder of models cannot be written to: {error}. Check MODEL_CACHE_DIR.") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,7 +18,7 @@ FAKE = {"ocr": {"BACKEND": "fake"}}
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path / "models"))
     (tmp_path / "photos" / "trip").mkdir(parents=True)
     Image.fromarray(page("Morning", "at nine")).save(tmp_path / "photos" / "morning.png")
     Image.fromarray(page("Evening")).save(tmp_path / "photos" / "trip" / "evening.jpg")

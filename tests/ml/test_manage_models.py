@@ -17,7 +17,7 @@ from tests.ml.pages import page
 @pytest.fixture(autouse=True)
 def stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with one model, for a house that has none yet."""
-    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path / "models"))
     (tmp_path / "stick").mkdir()
     (tmp_path / "stick" / "yolox_nano.onnx").write_bytes(b"\x08 some numbers")
     return tmp_path / "stick"
@@ -135,10 +135,12 @@ def test_the_same_behind_manage_py(stick: Path, capsys: pytest.CaptureFixture[st
         call_command("models", "import", str(stick))
 
 
-def test_the_folder_of_the_settings_is_the_folder_of_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = "import os; from mediahub import settings; print(os.environ['MEDIAHUB_MODELS'])"
-    for variable in ("MEDIAHUB_MODELS", "MODEL_CACHE_DIR"):
-        monkeypatch.delenv("MEDIAHUB_MODELS", raising=False)
-        monkeypatch.setenv(variable, "/somewhere/else")
+def test_the_folder_of_the_settings_is_the_folder_of_the_models(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = "import os; from mediahub import settings; print(os.environ['MODEL_CACHE_DIR'])"
+    monkeypatch.setenv("MEDIAHUB_DATA", str(tmp_path))
+    for chosen in ("", "/somewhere/else"):
+        monkeypatch.setenv("MODEL_CACHE_DIR", chosen)
         answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, timeout=60)
-        assert answer.stdout.strip() == "/somewhere/else"
+        assert answer.stdout.strip() == (chosen or str(tmp_path / "models"))

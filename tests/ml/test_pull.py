@@ -35,7 +35,7 @@ def publisher() -> Iterator[Publisher]:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path / "models"))
     return tmp_path / "models"
 
 

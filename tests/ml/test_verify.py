@@ -10,7 +10,7 @@ from ml.weights.store import note_export
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed model of a known name."""
-    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path / "models"))
     (tmp_path / "stick").mkdir()
     (tmp_path / "stick" / "yolox_nano.onnx").write_bytes(b"\x08 some numbers")
     import_folder(tmp_path / "stick", name="yolox_nano", trust=True)
@@ -59,7 +59,7 @@ def test_what_was_exported_is_verified_beside_its_model(model: Path) -> None:
 
 
 def test_nothing_installed_is_nothing_to_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path / "nowhere"))
     assert verify() == []
 
 

@@ -18,7 +18,7 @@ NAME = "ViT-B-32-laion2b_s34b_b79k"
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("MEDIAHUB_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path / "models"))
     (tmp_path / "photos").mkdir()
     for number, picture in enumerate(drawn_pictures(50)):
         Image.fromarray(picture).save(tmp_path / "photos" / f"{number:02}.png")
