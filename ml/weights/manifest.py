@@ -122,6 +122,10 @@ _YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1r
 _INSIGHTFACE = "https://github.com/deepinsight/insightface/releases/download/v0.7"
 _OPENCV_ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo"
 
+_FASTER_WHISPER = (
+    "https://raw.githubusercontent.com/SYSTRAN/faster-whisper/65882eee9f5cdbeeb2d877f1131d48cf241b327d/"
+    "faster_whisper/assets"
+)
 _WHISPER_TOKENIZER = (
     WeightsFile(
         "tokenizer.json", size=2_203_239, sha256="fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"
@@ -537,11 +541,17 @@ ROWS: tuple[Weights, ...] = (
         name="silero-vad-v6",
         roles=("transcriber", "diarizer"),
         backends=("whisper",),
-        files=(),
-        package="faster_whisper",
+        files=(
+            WeightsFile(
+                "silero_vad_v6.onnx",
+                f"{_FASTER_WHISPER}/silero_vad_v6.onnx",
+                1_245_151,
+                "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2",
+            ),
+        ),
         code_licence="MIT",
         weights_licence="MIT",
-        source="https://github.com/snakers4/silero-vad",
+        source="https://github.com/snakers4/silero-vad, in the form that faster-whisper carries",
         memory_mb=20,
         good_at="Whether anybody speaks, and when.",
     ),
