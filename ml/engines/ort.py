@@ -42,8 +42,13 @@ class OrtModel:
         return next((device for device, provider in _PROVIDERS.items() if provider == first), "cpu")
 
     @property
+    def input_shape(self) -> Sequence[int | str | None]:
+        """Of the first input; a name stands for a side that may have any size."""
+        return self._session.get_inputs()[0].shape
+
+    @property
     def output_shape(self) -> Sequence[int | str | None]:
-        """Of the first output; a name stands for a side that may have any size."""
+        """Of the first output, likewise."""
         return self._session.get_outputs()[0].shape
 
     @property
@@ -54,6 +59,16 @@ class OrtModel:
         """For a model with one input: its first output. Errors as in `run`."""
         first: npt.NDArray[np.float32] = self.run({self.inputs[0]: array})[0]
         return first
+
+    def each(self, rows: npt.NDArray[np.float32]) -> list[npt.NDArray[Any]]:
+        """For a model with one input: all outputs for any number of rows, also when it takes so many and no others."""
+        size = self.input_shape[0]
+        if not isinstance(size, int):
+            return self.run({self.inputs[0]: rows})
+        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+        filled = [np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)]) for part in parts]
+        outputs = [self.run({self.inputs[0]: part}) for part in filled]
+        return [np.concatenate(of_one)[: len(rows)] for of_one in zip(*outputs, strict=True)]
 
     def run(self, arrays: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """All outputs; arrays that the model has no input for are left out.
