@@ -72,10 +72,11 @@ class Pairs:
 
 def interleave(first: Callable[[], float], second: Callable[[], float], repeats: int) -> Pairs:
     """Repeats A-B-B-A until so many were not void, three times as often at most. Each side times itself, so that it may
-    prepare what is not measured."""
+    prepare what is not measured. A single repeat is a trial that measures nothing."""
+    most = 3 * repeats if repeats > 1 else 1
     kept: list[tuple[float, float]] = []
     void: list[tuple[float, float]] = []
-    while len(kept) < repeats and len(kept) + len(void) < 3 * repeats:
+    while len(kept) < repeats and len(kept) + len(void) < most:
         before = canary()
         a, b, c, d = first(), second(), second(), first()
         drift = abs(canary() / before - 1)
