@@ -6,6 +6,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,8 +165,14 @@ def test_while_the_database_is_gone_everybody_is_told_and_afterwards_all_goes_on
 ) -> None:
     waiting = [client.send(jpeg(seed)).json()["id"] for seed in range(60, 64)]
     database.stop()
-    answers = [client.ask("GET", f"/api/assets/{waiting[0]}/"), client.send(jpeg(7)), client.ask("GET", "/api/search/")]
-    page = httpx.get(client.house.address + "/account/login/", timeout=30)
+    with ThreadPoolExecutor() as people:
+        asked = [
+            people.submit(client.ask, "GET", f"/api/assets/{waiting[0]}/"),
+            people.submit(client.ask, "GET", "/api/search/"),
+            people.submit(client.send, jpeg(7)),
+            people.submit(httpx.get, client.house.address + "/account/login/", timeout=30),
+        ]
+        *answers, page = [one.result() for one in asked]
     time.sleep(AWAY)
     database.start()
     assert all(is_problem(answer, 503) for answer in answers)
