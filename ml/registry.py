@@ -169,6 +169,16 @@ BACKENDS: tuple[Row, ...] = (
         proof="seeded weights",
     ),
     Row(
+        key="yolox",
+        role="detector",
+        path="ml.backends.yolox.Yolox",
+        packages=("onnxruntime",),
+        code_licence="Apache-2.0",
+        weights_licence="Apache-2.0",
+        source="YOLOX by Megvii, nano to X",
+        proof="real weights",
+    ),
+    Row(
         key="fake",
         role="ocr",
         path="ml.backends.fake.FakeOcr",

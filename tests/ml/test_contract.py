@@ -113,6 +113,7 @@ FAMILIES = {
     ("captioner", "blip2"): "blip2",
     ("answerer", "blip2"): "blip2",
     ("llm", "phi"): "phi",
+    ("detector", "yolox"): "yolox",
 }
 
 
