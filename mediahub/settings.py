@@ -161,7 +161,14 @@ def _database(url: str) -> dict[str, Any]:
     # Under ASGI a kept connection per thread runs PostgreSQL out of connections; a pool does not. Workers fork, and a
     # pool does not survive a fork, so only the web process asks for it.
     if env.boolean("MEDIAHUB_DB_POOL", default=False):
-        options["pool"] = {"min_size": 1, "max_size": env.integer("MEDIAHUB_DB_POOL_SIZE", 16, low=1), "timeout": 10}
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": env.integer("MEDIAHUB_DB_POOL_SIZE", 16, low=1),
+            "timeout": 10,
+            # A pool that goes on trying does so at growing distances, up to a minute; one that gave up tries for the next
+            # request.
+            "reconnect_timeout": 5,
+        }
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
