@@ -3,7 +3,8 @@
 import json
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,15 @@ class Verdict:
     nearest: float
     kept: bool
 
+    @property
+    def figures(self) -> dict[str, str]:
+        """For people."""
+        return {
+            "least cosine, pictures": f"{self.image_cosine:.5f}",
+            "sentences": f"{self.text_cosine:.5f}",
+            "same nearest ten": f"{self.nearest:.0%}",
+        }
+
 
 def export(name: str, pictures: Sequence[Picture] = ()) -> list[Verdict]:
     """Write the ONNX towers of installed OpenCLIP weights beside them, with numbers of 32 and of 8 bits.
@@ -75,19 +85,25 @@ def export(name: str, pictures: Sequence[Picture] = ()) -> list[Verdict]:
     They are checked on `pictures`; own photos say more than the drawn ones that are taken when there are none. A
     precision that drifts is not kept; when that is fp32, nothing is. Raises NotInstalled and ExportError.
     """
-    source, target = _source(name), folder_of(name)
+    source = _source(name)
     model = load_open_clip(source)
+    with whole_or_not_at_all(folder_of(name)) as folder:
+        _write(model, source, folder)
+        return _judge(model, folder, pictures or drawn_pictures())
+
+
+@contextmanager
+def whole_or_not_at_all(target: Path) -> Iterator[Path]:
+    """A folder to write into, which takes the place of `target` when nothing was raised."""
     unfinished = target.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     try:
-        _write(model, source, unfinished)
-        verdicts = _judge(model, unfinished, pictures or drawn_pictures())
+        yield unfinished
         shutil.rmtree(target, ignore_errors=True)
         unfinished.rename(target)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return verdicts
 
 
 def verify(name: str, pictures: Sequence[Picture]) -> list[Verdict]:
@@ -206,10 +222,10 @@ def _write(model: Any, source: Path, folder: Path) -> None:
     with inference():
         embedded = table(tokens)
         dimensions = model.encode_image(pictures).shape[-1]
-        _to_onnx(Pictures(), {"pictures": pictures}, folder / file_of("image", "fp32"))
+        to_onnx(Pictures(), {"pictures": pictures}, folder / file_of("image", "fp32"))
         text.token_embedding = Rows()
         try:
-            _to_onnx(Sentences(), {"embedded": embedded, "tokens": tokens}, folder / file_of("text", "fp32"))
+            to_onnx(Sentences(), {"embedded": embedded, "tokens": tokens}, folder / file_of("text", "fp32"))
         finally:
             text.token_embedding = table
     for tower in ("image", "text"):
@@ -226,11 +242,11 @@ def _write(model: Any, source: Path, folder: Path) -> None:
     (folder / DESCRIPTION).write_text(json.dumps(asdict(towers), indent=2))
 
 
-def _to_onnx(module: Any, inputs: dict[str, Any], path: Path) -> None:
+def to_onnx(module: Any, inputs: dict[str, Any], path: Path, *, output: str = "vectors") -> None:
     """With a batch of any size. The older exporter: the newer one clashes over names in sentence towers."""
     import torch
 
-    axes = {name: {0: "batch"} for name in (*inputs, "vectors")}
+    axes = {name: {0: "batch"} for name in (*inputs, output)}
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # one operation that ONNX does not know
     with warnings.catch_warnings():
@@ -240,7 +256,7 @@ def _to_onnx(module: Any, inputs: dict[str, Any], path: Path) -> None:
             tuple(inputs.values()),
             str(path),
             input_names=list(inputs),
-            output_names=["vectors"],
+            output_names=[output],
             dynamic_axes=axes,
             opset_version=_OPSET,
             dynamo=False,
@@ -248,8 +264,9 @@ def _to_onnx(module: Any, inputs: dict[str, Any], path: Path) -> None:
     torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def quantise(whole: Path, small: Path) -> None:
-    """Weights of matrix products in 8 bits. Only those: the rest gains nothing and loses more."""
+def quantise(whole: Path, small: Path, *, leave: Sequence[str] = ()) -> None:
+    """Weights of matrix products in 8 bits. Only those: the rest gains nothing and loses more. `leave`: the names of
+    products that stay as they are."""
     import logging
 
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -262,6 +279,7 @@ def quantise(whole: Path, small: Path) -> None:
             op_types_to_quantize=["MatMul", "Gemm"],
             per_channel=True,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=list(leave),
             extra_options={"MatMulConstBOnly": True},
         )
     finally:

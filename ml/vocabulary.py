@@ -16,7 +16,7 @@ from . import weights
 from .backend import NotInstalled
 from .results import Numbers
 
-ENGLISH, CHINESE = "ram_tag_list.txt", "ram_tag_list_chinese.txt"
+ENGLISH, CHINESE, PUBLISHED = "ram_tag_list.txt", "ram_tag_list_chinese.txt", "ram_tag_list_threshold.txt"
 _VECTORS, _THRESHOLDS, _MEASURED = "vectors.npz", "thresholds.npy", "measured.json"
 
 
@@ -38,6 +38,20 @@ class Vocabulary:
         if chinese and len(chinese) != len(names):
             raise NotInstalled(f"{folder} has {len(names)} tags in English and {len(chinese)} in Chinese.")
         return cls(names, chinese, hashlib.sha256("\n".join(names).encode()).hexdigest()[:8])
+
+
+def published_thresholds(name: str) -> Numbers:
+    """What RAM++'s publisher measured for its own scores: one a tag, 0..1. Raises NotInstalled as `Vocabulary.read`."""
+    if missing := weights.missing(name, PUBLISHED):
+        raise NotInstalled(missing)
+    path, count = weights.folder(name) / PUBLISHED, len(Vocabulary.read(name).names)
+    try:
+        thresholds = np.array([float(line) for line in path.read_text().split()], np.float32)
+    except ValueError as error:
+        raise NotInstalled(f"{path} cannot be read: {error}. Install it again.") from error
+    if len(thresholds) != count:
+        raise NotInstalled(f"{path} has {len(thresholds):,} thresholds for {count:,} tags. Install it again.")
+    return thresholds
 
 
 @dataclass(frozen=True)

@@ -195,24 +195,23 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from ..export import ExportError, export
+    from .. import export, export_tagger
+    from ..export import ExportError
 
     row = known_row(arguments.name)
     pictures = list(islice(opened(pictures_in(arguments.pictures)), _CHECKED_ON)) if arguments.pictures else []
+    verdicts: Sequence[export.Verdict | export_tagger.TagVerdict]
     try:
-        verdicts = export(row.name, pictures)
+        if "ram_plus" in row.backends:
+            verdicts = export_tagger.export(row.name, pictures)
+        else:
+            verdicts = export.export(row.name, pictures)
     except (ExportError, NotInstalled) as error:
         raise WeightsError(str(error)) from error
     store.note_export(row.name, f"{row.name} in {store.folder(row.name)}")
-    heads = ["precision", "least cosine, pictures", "sentences", "same nearest ten", ""]
+    heads = ["precision", *verdicts[0].figures, ""]
     lines = [
-        [
-            verdict.precision,
-            f"{verdict.image_cosine:.5f}",
-            f"{verdict.text_cosine:.5f}",
-            f"{verdict.nearest:.0%}",
-            "kept" if verdict.kept else "drifted too far; not kept",
-        ]
+        [verdict.precision, *verdict.figures.values(), "kept" if verdict.kept else "drifted too far; not kept"]
         for verdict in verdicts
     ]
     _say(_table(heads, lines))

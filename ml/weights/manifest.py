@@ -241,7 +241,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="ram_plus_swin_large_14m",
         roles=("tagger",),
-        backends=("ram_plus",),
+        backends=("ram_plus", "ram_plus_torch"),
         files=(
             *_hub(
                 "xinyu1205/recognize-anything-plus-model",

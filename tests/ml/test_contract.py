@@ -113,6 +113,8 @@ FAMILIES = {
     ("captioner", "blip2"): "blip2",
     ("answerer", "blip2"): "blip2",
     ("llm", "phi"): "phi",
+    ("tagger", "ram_plus"): "ram_plus_onnx",
+    ("tagger", "ram_plus_torch"): "ram_plus",
     ("detector", "yolox"): "yolox",
 }
 

@@ -12,5 +12,6 @@ def quantize_dynamic(
     op_types_to_quantize: Sequence[str] | None = None,
     per_channel: bool = False,
     weight_type: QuantType = ...,
+    nodes_to_exclude: Sequence[str] | None = None,
     extra_options: Mapping[str, object] | None = None,
 ) -> None: ...
