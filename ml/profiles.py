@@ -145,7 +145,7 @@ PROFILES: tuple[Profile, ...] = (
             "blip2-opt-2.7b",
             "Phi-3.5-mini-instruct",
         ),
-        export=("ViT-B-16-SigLIP2",),
+        export=("ViT-B-16-SigLIP2", "ram_plus_swin_large_14m"),
     ),
 )
 

@@ -1,21 +1,27 @@
 """RAM++: the publisher's file, our model, its export and its tags."""
 
+import json
 import math
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from ml import TAGGER, BackendSetting, Failure, ModelName, Runtime, Seen, TagOptions, Tags, Vector
+from ml.cli import main
 from ml.export import ExportError, drawn_pictures
 from ml.export_tagger import export, verify
 from ml.taggers import CHECKPOINT, Tagger, cut_of, file_of
 from ml.towers import folder_of
+from ml.weights import manifest
+from ml.weights.files import sha256_of
 from tests.models import built
 from tests.models.ram_plus import FULL, TINY, shapes
 
@@ -23,6 +29,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed here: make t
 
 PICTURES = drawn_pictures(5)
 SIDE = 32
+NAME = "ram_plus_swin_large_14m"
 Arrays = Mapping[str, npt.NDArray[np.float64]]
 
 
@@ -208,6 +215,36 @@ def test_verifying_says_how_near_the_export_is(weights: Path) -> None:
     assert whole.difference < 0.001
 
 
+def test_the_published_file_becomes_tags_by_commands_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path / "models"))
+    Image.fromarray(PICTURES[0]).save(tmp_path / "photo.png")
+    shutil.copytree(built("ram_plus"), tmp_path / "models" / NAME)
+    assert main(["models", "export", NAME]) == 1
+    assert "is not the published file" in capsys.readouterr().err
+
+    publish(monkeypatch, tmp_path / "models" / NAME / CHECKPOINT)
+    assert main(["models", "export", NAME, "--pictures", str(tmp_path / "photo.png")]) == 0
+    assert "same ten best tags" in capsys.readouterr().out
+    assert main(["models", "verify"]) == 0
+    assert f"{NAME}/onnx" in capsys.readouterr().out
+    assert main(["analyze", str(tmp_path / "photo.png"), "--only", "tags"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["tags"]["model"] == f"{NAME}@fp32"
+    assert answer["tags"]["tags"][0]["other_names"]["zh"].startswith("标签")
+
+
+def publish(monkeypatch: pytest.MonkeyPatch, checkpoint: Path) -> None:
+    """From here on this is the file whose checksum is known."""
+    known = manifest.row(NAME)
+    assert known
+    files = tuple(
+        replace(file, sha256=sha256_of(checkpoint)) if file.path == CHECKPOINT else file for file in known.files
+    )
+    monkeypatch.setattr(manifest, "ROWS", (replace(known, files=files),))
+
+
 # -- What is not there, or another thing ------------------------------------------------------------------------------
 def test_what_is_not_exported_names_the_command(copy: Path) -> None:
     shutil.rmtree(folder_of(str(copy)))
@@ -253,12 +290,6 @@ def test_the_older_ram_is_told_from_ram_plus(copy: Path) -> None:
     del told["model"]["reweight_scale"]
     torch.save(told, copy / CHECKPOINT)
     assert "reweight_scale" in trouble("ram_plus_torch", copy)
-
-
-def test_another_file_under_the_published_name_is_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MODEL_CACHE_DIR", str(copy.parent))
-    copy.rename(copy.parent / "ram_plus_swin_large_14m")
-    assert "is not the published file" in trouble("ram_plus_torch", Path("ram_plus_swin_large_14m"))
 
 
 # -- An independent model, one picture at a time, in the publisher's keys ---------------------------------------------
