@@ -1,6 +1,8 @@
 # make run            MediaHub on http://127.0.0.1:8000/ (PHOTOS=~/Pictures also adds that folder)
 # make test           every check, then the tests
 # make test-ml        the tests of the models that need torch, in an environment of their own
+# make extras         engines that are heavy, or have another licence, or need a GPU: make extras EXTRAS="torch detect"
+# make paddle         PaddleOCR, in an environment of its own
 # make bench          the benchmarks, one table
 # make lock           after a change of requirements/*.in
 #
@@ -9,7 +11,7 @@
 PYTHON = python3
 BIN = .venv/bin
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--override requirements/overrides.txt
+	--overrides requirements/overrides.txt
 
 # A new environment is made by the first Python that fits.
 MAKE_VENV = \
@@ -33,6 +35,20 @@ INSTALL = \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $$lock; \
 	fi
 
+# uv, because a package that asks for another build of OpenCV must not overwrite ours: pip has no way to say so.
+FIND_UV = \
+	uv=uv; command -v uv >/dev/null || { uv="$(BIN)/python -m uv"; $$uv --version >/dev/null 2>&1 || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
+
+INSTALL_EXTRAS = \
+	$(FIND_UV); echo "Installing the extras $$extras ..."; \
+	$$uv pip install --quiet --python $(BIN)/python -r pyproject.toml $$(printf -- ' --extra %s' $$extras) \
+		--overrides requirements/overrides.txt --constraints requirements/base.txt || exit 1; \
+	case " $$extras " in *" gpu "*) \
+		$$uv pip uninstall --quiet --python $(BIN)/python onnxruntime; \
+		$$uv pip install --quiet --python $(BIN)/python --no-deps --reinstall -r pyproject.toml --extra gpu || exit 1;; \
+	esac
+
 run: .venv/installed
 	@exec $(BIN)/python -m mediahub.run $${PHOTOS:+--photos "$$PHOTOS"}
 
@@ -40,11 +56,26 @@ run: .venv/installed
 	@$(MAKE_VENV)
 	@echo "Installing what MediaHub needs into .venv ..."
 	@lock=requirements/base.txt; $(INSTALL)
+	@if [ -f .venv/extras ]; then extras=$$(cat .venv/extras); $(INSTALL_EXTRAS); fi
 	@touch $@
 
 .venv/installed-dev: requirements/dev.txt
 	@$(MAKE_VENV)
 	@lock=requirements/dev.txt; $(INSTALL)
+	@touch $@
+
+# What is asked for is added to what was asked for before, and comes again with an update.
+extras: .venv/installed
+	@if [ -z "$(EXTRAS)" ]; then echo 'Which? make extras EXTRAS="torch detect"; README.md has the list.' >&2; exit 1; fi
+	@extras=$$(printf '%s\n' $(EXTRAS) $$(cat .venv/extras 2>/dev/null) | sort -u | tr '\n' ' '); \
+	$(INSTALL_EXTRAS); printf '%s\n' "$$extras" > .venv/extras
+
+paddle: .venv-paddle/installed
+.venv-paddle/installed: BIN = .venv-paddle/bin
+.venv-paddle/installed: pyproject.toml
+	@$(MAKE_VENV)
+	@echo "Installing PaddleOCR into .venv-paddle ..."
+	@$(FIND_UV); $$uv pip install --quiet --python $(BIN)/python -r pyproject.toml --extra paddle
 	@touch $@
 
 # pip, not uv, because torch for processors comes from where pip's configuration says: PyTorch's own index, or a folder.
@@ -79,6 +110,6 @@ bench: .venv/installed-dev
 lock:
 	$(COMPILE) requirements/base.in -o requirements/base.txt
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt
-	$(COMPILE) requirements/torch.in -o requirements/torch.txt
+	$(COMPILE) --overrides requirements/torch-overrides.txt requirements/torch.in -o requirements/torch.txt
 
-.PHONY: run test test-ml bench lock
+.PHONY: run test test-ml extras paddle bench lock

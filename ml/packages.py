@@ -17,6 +17,7 @@ OPTIONAL: dict[str, Package] = {
         Package("onnxruntime", extra="ml"),
         Package("rapidocr", extra="ml"),
         Package("tokenizers", extra="ml"),
+        Package("ctranslate2", extra="ml"),
         *(Package(module, extra="torch") for module in ("torch", "torchvision", "open_clip", "timm", "transformers")),
         *(Package(module, extra="torch") for module in ("onnx", "onnxscript")),
     )
@@ -28,8 +29,12 @@ def missing_packages(modules: Iterable[str]) -> str | None:
     missing = [module for module in modules if not _is_here(module)]
     if not missing:
         return None
-    extras = ",".join(sorted({OPTIONAL[module].extra for module in missing}))
-    return f"Not installed: {', '.join(missing)}. Install it with: pip install 'mediahub[{extras}]'"
+    extras = sorted({OPTIONAL[module].extra for module in missing})
+    return f"Not installed: {', '.join(missing)}. Install it with: {command_for(extras)}"
+
+
+def command_for(extras: Iterable[str]) -> str:
+    return f'make extras EXTRAS="{" ".join(extras)}"'
 
 
 def _is_here(module: str) -> bool:

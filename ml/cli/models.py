@@ -12,7 +12,7 @@ from typing import Any
 from .. import machine, profiles, registry
 from ..analysis import opened, pictures_in
 from ..backend import NotInstalled
-from ..packages import missing_packages
+from ..packages import command_for, missing_packages
 from ..probe import Trial, measure, remember
 from ..roles import DETECTOR, FACES, IMAGE_EMBEDDER, OCR, Role
 from ..runtime import Runtime
@@ -301,11 +301,11 @@ def _recommend(arguments: argparse.Namespace) -> int:
             f"\nStill to be fetched ({_size(*profiles.size(missing))}):\n  python -m ml models pull {' '.join(missing)}"
         )
     for name in profile.export:
-        _say(f"  python -m ml models export {name}   (once, where torch is: mediahub[torch])")
+        _say(f"  python -m ml models export {name}   (once, where torch is: {command_for(['torch'])})")
     if any(choice.backend == "clip_zeroshot" for choice in profile.choices):
         _say("  python -m ml models calibrate FOLDER-WITH-YOUR-PHOTOS")
-    for extra in profiles.missing_extras(profile):
-        _say(f"  pip install 'mediahub[{extra}]'")
+    if extras := profiles.missing_extras(profile):
+        _say(f"  {command_for(extras)}")
     _say("\nThe setting ML for it:\n" + json.dumps(profiles.settings(profile), indent=2))
     return 0
 
