@@ -39,7 +39,7 @@ from ml import (
     Things,
     Vector,
 )
-from ml.packages import missing_packages
+from ml.packages import command_for, missing_packages
 from ml.registry import BACKENDS, Row
 from tests.ml.cloud_server import CloudServer
 from tests.ml.pages import page, plain
@@ -272,6 +272,6 @@ def test_a_missing_package_is_a_state_that_names_the_extra(row: Row, examples: E
     answer = subprocess.run(command, input=item, capture_output=True, check=True, timeout=60)
     installed, loaded, last_error, model, failures = json.loads(answer.stdout)
     assert (installed, loaded, model) == (False, False, None)
-    assert f"mediahub[{','.join(row.extras)}]" in last_error
+    assert command_for(row.extras) in last_error
     assert [(failure["kind"], failure["retryable"]) for failure in failures] == [("not_installed", True)] * 2
     assert {failure["message"] for failure in failures} == {last_error}
