@@ -8,6 +8,8 @@ import numpy as np
 from ml.roles import Sound
 from ml.voice import RATE
 
+#: Pitches of two voices: Hz.
+LOW, HIGH = 110, 220
 #: Where the four vowels resonate, and how widely: Hz.
 VOWELS = {
     "a": ((800, 80), (1200, 90), (2500, 120)),
@@ -41,9 +43,15 @@ def tone(seconds: float, pitch: float) -> Sound:
     return np.asarray(0.3 * np.sin(2 * np.pi * pitch * time), np.float32)
 
 
-def voice(vowels: str, *, pitch: float = 110, seconds: float = 0.3, gap: float = 0.1) -> Sound:
+def voice(vowels: str, *, pitch: float = LOW, seconds: float = 0.3, gap: float = 0.1) -> Sound:
     """Somebody says these vowels, each so many seconds long."""
     return np.concatenate([part for vowel in vowels for part in (_said(vowel, pitch, seconds), silence(gap))])
+
+
+def sung(vowels: str, pitch: float = LOW) -> Sound:
+    """The same in a room: with a breath before and behind, and a little noise."""
+    sound = np.concatenate([silence(0.5), voice(vowels, pitch=pitch), silence(0.5)])
+    return sound + noise(len(sound) / RATE, 0.001)
 
 
 def _said(vowel: str, pitch: float, seconds: float) -> Sound:

@@ -1,0 +1,45 @@
+"""What Whisper looks at: the loudness of a sound in bands that an ear tells apart, a hundred times a second."""
+
+from functools import cache
+
+import numpy as np
+
+from .results import Numbers
+from .roles import Sound
+from .voice import RATE
+
+FRAMES_A_SECOND = 100
+_STEP = RATE // FRAMES_A_SECOND
+_WINDOW = 400
+_QUIETEST = 1e-10
+_DEPTH = 8.0  # powers of ten below the loudest: what is quieter is all the same
+
+
+def log_mel(sound: Sound, *, bands: int, seconds: int) -> Numbers:
+    """Bands x frames of a sound that is filled up with silence to so many seconds; never computed for the filling."""
+    frames = seconds * FRAMES_A_SECOND
+    sound = sound[: frames * _STEP]
+    # Mirrored in front and silent behind, as the model was trained.
+    padded = np.pad(np.pad(sound, (0, _WINDOW)), (_WINDOW // 2, 0), mode="reflect")
+    heard = min(frames, -(-(len(sound) + _WINDOW // 2) // _STEP))
+    pieces = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: heard * _STEP : _STEP]
+    power = np.abs(np.fft.rfft(pieces * np.hanning(_WINDOW + 1)[:-1].astype(np.float32))) ** 2
+    loud = np.full((bands, frames), _QUIETEST, np.float32)
+    loud[:, : len(power)] = np.maximum(_filters(bands) @ power.T, _QUIETEST)
+    levels = np.log10(loud)
+    return np.asarray((np.maximum(levels, levels.max() - _DEPTH) + 4) / 4, np.float32)
+
+
+@cache
+def _filters(bands: int) -> Numbers:
+    """Triangles of equal area, equally wide on Slaney's scale: linear below 1,000 Hz, logarithmic above."""
+    scale = np.linspace(0, _slaney(RATE / 2), bands + 2)
+    corners = np.where(scale < 15, scale * 200 / 3, 1000 * np.exp((scale - 15) * np.log(6.4) / 27))
+    away = corners[:, None] - np.fft.rfftfreq(_WINDOW, 1 / RATE)
+    widths = np.diff(corners)[:, None]
+    triangles = np.maximum(0, np.minimum(-away[:-2] / widths[:-1], away[2:] / widths[1:]))
+    return np.asarray(triangles * 2 / (corners[2:] - corners[:-2])[:, None], np.float32)
+
+
+def _slaney(hertz: float) -> float:
+    return 15 + float(np.log(hertz / 1000)) * 27 / float(np.log(6.4))
