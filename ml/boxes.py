@@ -10,15 +10,20 @@ from typing import Any, Literal, TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from .results import Numbers
 from .roles import Picture
 
-#: "corner": as large as fits, at the top left; "centre": the same in the middle; "stretch": over everything.
+#: "corner": as large as fits, at the top left; "centre": the same in the middle; "stretch": over everything, and
+#: smoothed where it gets smaller, as transformers' models were taught.
 Layout: TypeAlias = Literal["corner", "centre", "stretch"]
 
 #: What detectors were taught to see beside a picture.
 _GREY = 114
+
+#: A place of a detector without anchors answers for a cell so many pixels wide.
+STRIDES = (8, 16, 32)
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,11 @@ def lay(
     seen = np.full((len(pictures), height, width, 3), _GREY, np.uint8)
     places = [_place(picture, height, width, layout) for picture in pictures]
     for picture, place, target in zip(pictures, places, seen, strict=True):
-        reduced = cv2.resize(picture, (place.width, place.height), interpolation=cv2.INTER_LINEAR)
+        size = place.width, place.height
+        if layout == "stretch":
+            reduced = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
+        else:
+            reduced = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
         target[place.top : place.top + place.height, place.left : place.left + place.width] = reduced
     return seen, places
 
@@ -65,6 +74,16 @@ def from_centres(boxes: Numbers) -> Numbers:
     """Centre across, centre down, width, height: as corners."""
     centres, halves = boxes[..., :2], boxes[..., 2:] / 2
     return np.concatenate([centres - halves, centres + halves], axis=-1)
+
+
+def cells(height: int, width: int) -> tuple[Numbers, Numbers]:
+    """Of every place the number of its cell across and down, and the cell's side."""
+    corners, strides = [], []
+    for stride in STRIDES:
+        down, across = np.mgrid[: height // stride, : width // stride]
+        corners.append(np.stack([across, down], axis=-1).reshape(-1, 2))
+        strides.append(np.full((across.size, 1), stride))
+    return np.concatenate(corners).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
 def overlaps(box: Numbers, others: Numbers) -> Numbers:

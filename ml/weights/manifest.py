@@ -26,7 +26,8 @@ class Weights:
     """One folder of `ml.weights.home()`. `backends`: the keys of `ml.registry` that run it.
 
     `archive`: the ZIP that holds all files. `package`: the Python package that brings them; there is nothing to pull.
-    `memory_mb`: what the loaded model takes at work, roughly; measured only where its backend says so.
+    `memory_mb`: what the loaded model takes at work, roughly; measured only where its backend says so. `proof`: as in
+    `ml.registry`, where these weights are proved less far than the backend that runs them.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Weights:
     good_at: str
     archive: WeightsFile | None = None
     package: str | None = None
+    proof: str | None = None
 
     @property
     def size(self) -> int:
@@ -331,6 +333,17 @@ ROWS: tuple[Weights, ...] = (
         memory_mb=300,
         good_at="80 kinds of things, the most exact of the small ones.",
     ),
+    Weights(
+        name="rtdetr_r50vd",
+        roles=("detector",),
+        backends=("detr",),
+        files=_hub("PekingU/rtdetr_r50vd", "model.safetensors", "config.json", "preprocessor_config.json"),
+        code_licence="Apache-2.0 (transformers)",
+        weights_licence="Apache-2.0",
+        source=f"{_HUB}/PekingU/rtdetr_r50vd",
+        memory_mb=900,
+        good_at="80 kinds of things, exact boxes; wants torch and a GPU.",
+    ),
     # -- Faces --------------------------------------------------------------------------------------------------------
     Weights(
         name="yunet",
@@ -369,6 +382,7 @@ ROWS: tuple[Weights, ...] = (
         source="https://github.com/opencv/opencv_zoo/tree/main/models/face_recognition_sface",
         memory_mb=120,
         good_at="Telling people apart, with weights that may be used for anything.",
+        proof="designed",
     ),
     Weights(
         name="buffalo_l",

@@ -16,14 +16,17 @@ from ml import (
     ANSWERER,
     CAPTIONER,
     DETECTOR,
+    FACES,
     IMAGE_EMBEDDER,
     LLM,
     OCR,
     QUERY_EMBEDDER,
     TAGGER,
+    TRANSCRIBER,
     Answer,
     BackendSetting,
     Description,
+    Faces,
     Failure,
     Generated,
     ModelName,
@@ -37,12 +40,15 @@ from ml import (
     SettingsError,
     Tags,
     Things,
+    Transcript,
     Vector,
 )
 from ml.packages import command_for, missing_packages
 from ml.registry import BACKENDS, Row
 from tests.ml.cloud_server import CloudServer
 from tests.ml.pages import page, plain
+from tests.ml.portraits import group
+from tests.ml.sounds import HIGH, LOW, sung
 from tests.models import built
 from tests.models.tags import COUNT
 
@@ -76,10 +82,28 @@ def same_things(one: Things, other: Things) -> bool:
     return names[0] == names[1] and np.allclose(scores[0], scores[1], atol=0.01)
 
 
+def same_faces(one: Faces, other: Faces) -> bool:
+    if len(one.faces) != len(other.faces):
+        return False
+    return all(
+        np.allclose([*mine.box, mine.score, mine.quality], [*theirs.box, theirs.score, theirs.quality], atol=0.01)
+        and mine.vector is not None
+        and theirs.vector is not None
+        and same_vector(mine.vector, theirs.vector)
+        for mine, theirs in zip(one.faces, other.faces, strict=True)
+    )
+
+
 def same_tags(one: Tags, other: Tags) -> bool:
     names = [[tag.name for tag in tags.tags] for tags in (one, other)]
     scores = [[tag.score for tag in tags.tags] for tags in (one, other)]
     return names[0] == names[1] and np.allclose(scores[0], scores[1], atol=0.01)
+
+
+def same_transcript(one: Transcript, other: Transcript) -> bool:
+    times = [[(segment.start, segment.end) for segment in script.segments] for script in (one, other)]
+    words = [(script.text, script.language, script.skipped_reason) for script in (one, other)]
+    return words[0] == words[1] and np.allclose(times[0], times[1], atol=0.05)
 
 
 def seen(picture: Picture, axis: int) -> Seen:
@@ -92,6 +116,8 @@ def seen(picture: Picture, axis: int) -> Seen:
 PAGES = [page("Morning"), page("Noon at 12", paper="khaki"), page("Evening", paper="skyblue")]
 SENTENCES = ["a dog on the beach", "two receipts from a supermarket", "snow"]
 WALLS = [plain((200, 0, 0)), plain((0, 200, 0)), plain((0, 0, 200))]
+PORTRAITS = [group((1, 0, 1), (2, 2, 3)), group((3, 1, 1)), group()]
+SOUNDS = [sung("ai", LOW), sung("oua", HIGH), sung("ii", LOW)]
 NO_PICTURE = np.zeros((8, 8), np.float64)
 EXAMPLES = {
     "ocr": Examples(OCR, PAGES, bad=NO_PICTURE, same=same_page),
@@ -101,6 +127,8 @@ EXAMPLES = {
     "captioner": Examples(CAPTIONER, WALLS, bad=NO_PICTURE, same=same_words),
     "answerer": Examples(ANSWERER, [Question(wall, "Which colour?") for wall in WALLS], bad="Which?", same=same_words),
     "detector": Examples(DETECTOR, WALLS, bad=NO_PICTURE, same=same_things),
+    "faces": Examples(FACES, PORTRAITS, bad=NO_PICTURE, same=same_faces),
+    "transcriber": Examples(TRANSCRIBER, SOUNDS, bad=np.zeros(0, np.float32), same=same_transcript),
     "llm": Examples(LLM, [Prompt("Hello"), Prompt("Good evening"), Prompt("Bye")], bad=Prompt(" "), same=same_words),
 }
 
@@ -116,6 +144,8 @@ FAMILIES = {
     ("tagger", "ram_plus"): "ram_plus_onnx",
     ("tagger", "ram_plus_torch"): "ram_plus",
     ("detector", "yolox"): "yolox",
+    ("detector", "rtdetr"): "detr",
+    ("detector", "detr"): "detr",
 }
 
 
@@ -159,6 +189,11 @@ def weights(row: Row) -> dict[str, Any]:
         return {"switched_on": True, "base_url": cloud().url}
     if row.key == "clip_zeroshot":
         return {"vocabulary": str(built("tags"))}
+    if row.key == "yunet_sface":
+        faces = built("faces")
+        return {"weights": str(faces / "yunet.onnx"), "recogniser": str(faces / "recogniser.onnx")}
+    if row.key == "whisper":
+        return {"weights": str(built("whisper")), "voice": str(built("whisper"))}
     family = FAMILIES.get((row.role, row.key))
     return {"weights": str(built(family))} if family else {}
 
