@@ -239,6 +239,16 @@ BACKENDS: tuple[Row, ...] = (
         proof="real weights",
     ),
     Row(
+        key="yunet_sface",
+        role="faces",
+        path="ml.backends.yunet_sface.YunetSface",
+        packages=("onnxruntime",),
+        code_licence="Apache-2.0 (OpenCV zoo)",
+        weights_licence="MIT (YuNet), Apache-2.0 (SFace)",
+        source="YuNet and SFace from OpenCV's zoo, or another recogniser",
+        proof="real weights",
+    ),
+    Row(
         key="fake",
         role="ocr",
         path="ml.backends.fake.FakeOcr",

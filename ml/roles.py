@@ -82,9 +82,11 @@ class DetectOptions:
 
 @dataclass(frozen=True)
 class FaceOptions:
-    """`min_side`: faces with a shorter side, in pixels of the picture given, are left out."""
+    """`min_score`: None: what suits the model, for each has a scale of its own. `min_side`: faces with a shorter side,
+    in pixels of the picture given, are left out.
+    """
 
-    min_score: float = 0.6
+    min_score: float | None = None
     min_side: int = 20
 
 

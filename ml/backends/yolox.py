@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..boxes import from_centres
+from ..boxes import STRIDES, cells, from_centres
 from ..coco import COCO
 from ..engines.ort import OrtModel
 from ..results import Numbers
 from ..weights import folder
 from .detecting import OnnxDetector, Seen
 
-#: Every place answers for a cell so many pixels wide.
-_STRIDES = (8, 16, 32)
 #: Names of the things of a model that was taught other ones, one a line.
 _LABELS = "labels.txt"
 
@@ -34,9 +32,9 @@ class Yolox(OnnxDetector):
 
     def names_for(self, model: OrtModel, outputs: Sequence[Numbers]) -> Sequence[str]:
         height, width = self.size(model)
-        cells = sum((height // stride) * (width // stride) for stride in _STRIDES)
-        if len(outputs) != 1 or outputs[0].ndim != 3 or outputs[0].shape[1] != cells:
-            raise ValueError(f"it does not give {cells} boxes for {width} x {height} pixels")
+        places = sum((height // stride) * (width // stride) for stride in STRIDES)
+        if len(outputs) != 1 or outputs[0].ndim != 3 or outputs[0].shape[1] != places:
+            raise ValueError(f"it does not give {places} boxes for {width} x {height} pixels")
         kinds = outputs[0].shape[2] - 5
         labels = folder(self.weights) / _LABELS
         names = labels.read_text("utf-8").splitlines() if labels.is_file() else COCO
@@ -48,17 +46,7 @@ class Yolox(OnnxDetector):
 
     def seen(self, outputs: Sequence[Numbers]) -> Seen:
         (rows,) = outputs
-        corners, strides = _cells(*self.size(self.loaded))
+        corners, strides = cells(*self.size(self.loaded))
         centres = (rows[..., :2] + corners) * strides
         sides = np.exp(rows[..., 2:4].clip(max=10)) * strides  # a mad number is a large box, not an infinite one
         return Seen(from_centres(np.concatenate([centres, sides], axis=-1)), rows[..., 5:] * rows[..., 4:5])
-
-
-def _cells(height: int, width: int) -> tuple[Numbers, Numbers]:
-    """Of every place the number of its cell across and down, and the cell's side."""
-    corners, strides = [], []
-    for stride in _STRIDES:
-        down, across = np.mgrid[: height // stride, : width // stride]
-        corners.append(np.stack([across, down], axis=-1).reshape(-1, 2))
-        strides.append(np.full((across.size, 1), stride))
-    return np.concatenate(corners).astype(np.float32), np.concatenate(strides).astype(np.float32)

@@ -100,7 +100,7 @@ def _facts(row: Weights, installed: bool) -> dict[str, Any]:
         "code_licence": row.code_licence,
         "weights_licence": row.weights_licence,
         "source": row.source,
-        "proof": sorted({one.proof for one in rows}),
+        "proof": [row.proof] if row.proof else sorted({one.proof for one in rows}),
         "good_at": row.good_at,
     }
 

@@ -48,6 +48,7 @@ from ml.registry import BACKENDS, Row
 from tests.ml.cloud_server import CloudServer
 from tests.ml.pages import page, plain
 from tests.ml.portraits import group
+from tests.ml.portraits import group
 from tests.ml.sounds import HIGH, LOW, sung
 from tests.models import built
 from tests.models.tags import COUNT
@@ -94,6 +95,18 @@ def same_faces(one: Faces, other: Faces) -> bool:
     )
 
 
+def same_faces(one: Faces, other: Faces) -> bool:
+    if len(one.faces) != len(other.faces):
+        return False
+    return all(
+        np.allclose([*mine.box, mine.score, mine.quality], [*theirs.box, theirs.score, theirs.quality], atol=0.01)
+        and mine.vector is not None
+        and theirs.vector is not None
+        and same_vector(mine.vector, theirs.vector)
+        for mine, theirs in zip(one.faces, other.faces, strict=True)
+    )
+
+
 def same_tags(one: Tags, other: Tags) -> bool:
     names = [[tag.name for tag in tags.tags] for tags in (one, other)]
     scores = [[tag.score for tag in tags.tags] for tags in (one, other)]
@@ -118,6 +131,7 @@ SENTENCES = ["a dog on the beach", "two receipts from a supermarket", "snow"]
 WALLS = [plain((200, 0, 0)), plain((0, 200, 0)), plain((0, 0, 200))]
 PORTRAITS = [group((1, 0, 1), (2, 2, 3)), group((3, 1, 1)), group()]
 SOUNDS = [sung("ai", LOW), sung("oua", HIGH), sung("ii", LOW)]
+PORTRAITS = [group((1, 0, 1), (2, 2, 3)), group((3, 1, 1)), group()]
 NO_PICTURE = np.zeros((8, 8), np.float64)
 EXAMPLES = {
     "ocr": Examples(OCR, PAGES, bad=NO_PICTURE, same=same_page),
@@ -129,6 +143,7 @@ EXAMPLES = {
     "detector": Examples(DETECTOR, WALLS, bad=NO_PICTURE, same=same_things),
     "faces": Examples(FACES, PORTRAITS, bad=NO_PICTURE, same=same_faces),
     "transcriber": Examples(TRANSCRIBER, SOUNDS, bad=np.zeros(0, np.float32), same=same_transcript),
+    "faces": Examples(FACES, PORTRAITS, bad=NO_PICTURE, same=same_faces),
     "llm": Examples(LLM, [Prompt("Hello"), Prompt("Good evening"), Prompt("Bye")], bad=Prompt(" "), same=same_words),
 }
 
@@ -194,6 +209,9 @@ def weights(row: Row) -> dict[str, Any]:
         return {"weights": str(faces / "yunet.onnx"), "recogniser": str(faces / "recogniser.onnx")}
     if row.key == "whisper":
         return {"weights": str(built("whisper")), "voice": str(built("whisper"))}
+    if row.key == "yunet_sface":
+        faces = built("faces")
+        return {"weights": str(faces / "yunet.onnx"), "recogniser": str(faces / "recogniser.onnx")}
     family = FAMILIES.get((row.role, row.key))
     return {"weights": str(built(family))} if family else {}
 
