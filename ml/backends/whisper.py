@@ -26,7 +26,8 @@ from ..roles import Sound, TranscribeOptions
 from ..spectrogram import FRAMES_A_SECOND, log_mel
 from ..voice import RATE, Listening, Span, Voice, missing_voice
 
-_MODEL, _TOKENIZER, _PREPROCESSOR = "model.bin", "tokenizer.json", "preprocessor_config.json"
+_MODEL, _CONFIG, _TOKENIZER = "model.bin", "config.json", "tokenizer.json"
+_PREPROCESSOR = "preprocessor_config.json"  # the larger models have one
 _TICK = 0.02  # seconds between two marks of time
 #: Whisper's own limits: above and below, what was written is not what was said.
 _REPEATS, _SILENT, _UNLIKELY = 2.4, 0.6, 0.37
@@ -112,7 +113,7 @@ class Whisper(Backend[Sound, TranscribeOptions, _Sounds, _Heard, Transcript]):
     def missing_weights(self) -> str | None:
         if self.precision not in PRECISIONS:
             return f'There is no precision "{self.precision}". Known are: {", ".join(PRECISIONS)}.'
-        return weights_folder.missing(self.weights, _MODEL, "config.json", _TOKENIZER) or missing_voice(self.voice)
+        return weights_folder.missing(self.weights, _MODEL, _CONFIG, _TOKENIZER) or missing_voice(self.voice)
 
     def load(self, device: Device | None) -> Device:
         folder = weights_folder.folder(self.weights)
@@ -120,6 +121,8 @@ class Whisper(Backend[Sound, TranscribeOptions, _Sounds, _Heard, Transcript]):
             self._model = Ct2Whisper(folder, device=device, precision=self.precision, threads=self.threads)
             self._script = _Script(folder / _TOKENIZER, multilingual=self._model.is_multilingual)
             self._window_seconds = _window_seconds(folder)
+            if self._model.is_multilingual and not json.loads((folder / _CONFIG).read_text()).get("lang_ids"):
+                raise ValueError(f"its {_CONFIG} names no languages")
         except ImportError:
             raise
         except Exception as error:  # what CTranslate2 and tokenizers raise for half a file has no class of its own
