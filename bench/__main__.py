@@ -80,7 +80,7 @@ def main() -> int:
         call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
         from bench import ratios
-        from bench.protocol import GateError
+        from bench.protocol import GateError, NotHere
 
         size = ratios.QUICK if options.quick else ratios.Size()
         size = replace(size, repeats=options.repeats or size.repeats)
@@ -96,6 +96,8 @@ def main() -> int:
                     found.append(one)
                     show(one)
                 write(report, found)
+            except NotHere as error:
+                print(f"{benchmark.__name__}: not measured: {error}", file=sys.stderr)
             except GateError as error:
                 failed += 1
                 print(f"{benchmark.__name__}: no ratio, the gate does not hold: {error}", file=sys.stderr)

@@ -24,6 +24,10 @@ class GateError(AssertionError):
     """Both sides did not do the same work: there is no ratio to speak of."""
 
 
+class NotHere(Exception):
+    """What a benchmark needs is not installed. The message says what, and where it is."""
+
+
 def gate(*, holds: bool, why: str) -> None:
     if not holds:
         raise GateError(why)

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,11 @@ from apps.library.services import add_folder, home_of, originals_of, place_of
 from apps.reading.runtime import runtime
 from apps.search import services as search
 from apps.search.query import Query
-from bench import baselines, work
+from bench import baselines, embedder, work
 from bench.protocol import Pairs, Ratio, gate, interleave, on_one_core, ratio, seconds
 from media import Inspection, Wish
 from media.pictures import Opened, inspect_file
+from ml import EmbedOptions
 
 CPU_STEPS = ("inspect", "facts", "hash", "duplicates")
 CORES = 2
@@ -56,10 +58,22 @@ class Size:
     assets: int = 1_000_100
     page_calls: int = 40
     pages: int = 12
+    embedded: int = 32
+    small_models: bool = False
 
 
 QUICK = Size(
-    repeats=1, pictures=4, decoded=1, megapixels=1, queued=8, imported=200, assets=2_000, page_calls=5, pages=1
+    repeats=1,
+    pictures=4,
+    decoded=1,
+    megapixels=1,
+    queued=8,
+    imported=200,
+    assets=2_000,
+    page_calls=5,
+    pages=1,
+    embedded=12,
+    small_models=True,
 )
 
 
@@ -444,6 +458,52 @@ def memory_and_first_answer(size: Size, _folder: Path) -> list[Ratio]:
     ]
 
 
+# -- R2, R3: pictures as vectors, against the prototypes' loop and against the machine ---------------------------------
+def embedding(size: Size, folder: Path) -> list[Ratio]:
+    """On one core, with one thread on each side."""
+    tower = embedder.make(folder / "ViT-B-32", small=size.small_models)
+    pictures, loop, found = embedder.pictures(size.embedded), embedder.one_by_one(tower), list[Ratio]()
+    with on_one_core():
+        expected = loop(pictures)
+        for letter, way, least in (("a", "int8", 0.995), ("b", "bf16", 0.995), ("c", "fp32", 0.999)):
+            with embedder.loaded(tower, way) as backend:
+                cosine = float((embedder.in_batches(backend, pictures) * expected).sum(axis=1).min())
+                gate(holds=cosine >= least, why=f"{way}: the least cosine with the loop's vectors is {cosine:.5f}")
+                agrees = f"seeded weights, cosine {cosine:.4f}"
+                pairs = interleave(
+                    partial(seconds, partial(embedder.in_batches, backend, pictures)),
+                    partial(seconds, partial(loop, pictures)),
+                    size.repeats,
+                )
+                rates = [f"{size.embedded / min(taken):.1f}" for taken in (pairs.ours, pairs.theirs)]
+                faster, note = _quotients(pairs.theirs, pairs.ours), f"{rates[0]} and {rates[1]} pictures/s at best"
+                found.append(
+                    ratio(f"R2{letter}", f"{way} in batches / one by one", faster, ">= 8", agrees, pairs, note)
+                )
+                batch = backend.prepare(pictures[: embedder.BATCH], EmbedOptions())
+                one_batch = partial(backend.infer, batch)
+                pairs, note = _share_of_peak(way, one_batch, tower.flop * len(batch), size, folder)
+                share = _quotients(pairs.theirs, pairs.ours)
+                found.append(
+                    ratio(f"R3{letter}", f"{way} model / matrix product", share, ">= 0.70", agrees, pairs, note)
+                )
+    return found
+
+
+def _share_of_peak(
+    way: str, one_batch: Callable[[], object], flop: float, size: Size, folder: Path
+) -> tuple[Pairs, str]:
+    """Seconds a FLOP, of the model alone on a batch that is cut already and of the machine's best product."""
+    engine, product = embedder.product(way, folder)
+    times = max(1, round(seconds(one_batch) / seconds(product)))
+    pairs = interleave(
+        lambda: seconds(one_batch) / flop,
+        lambda: seconds(lambda: [product() for _ in range(times)]) / (times * 2 * embedder.GEMM**3),
+        size.repeats,
+    )
+    return pairs, f"{1e-9 / min(pairs.ours):,.0f} of {1e-9 / min(pairs.theirs):,.0f} GFLOP/s ({engine})"
+
+
 BENCHMARKS = (
     one_decode,
     queue_overhead,
@@ -451,4 +511,5 @@ BENCHMARKS = (
     import_and_rescan,
     gallery_pages,
     memory_and_first_answer,
+    embedding,
 )
