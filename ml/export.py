@@ -317,13 +317,13 @@ def _verdict(model: Any, folder: Path, precision: Precision, pictures: Sequence[
         their_sentences = model.encode_text(torch.from_numpy(tokens), normalize=True).numpy()
     image_cosine = float((ours * theirs).sum(axis=1).min())
     text_cosine = float((sentence_tower(tokens) * their_sentences).sum(axis=1).min())
-    nearest = _shared_nearest(ours, theirs)
+    nearest = shared_nearest(ours, theirs)
     least_cosine, least_nearest = LIMITS[precision]
     kept = min(image_cosine, text_cosine) >= least_cosine and nearest >= least_nearest
     return Verdict(precision, round(image_cosine, 6), round(text_cosine, 6), round(nearest, 4), kept)
 
 
-def _shared_nearest(ours: Numbers, theirs: Numbers, count: int = 10) -> float:
+def shared_nearest(ours: Numbers, theirs: Numbers, count: int = 10) -> float:
     def nearest(vectors: Numbers) -> list[set[int]]:
         likeness = vectors @ vectors.T
         np.fill_diagonal(likeness, -2)

@@ -19,7 +19,8 @@ OPTIONAL: dict[str, Package] = {
         Package("tokenizers", extra="ml"),
         Package("ctranslate2", extra="ml"),
         *(Package(module, extra="torch") for module in ("torch", "torchvision", "open_clip", "timm", "transformers")),
-        *(Package(module, extra="torch") for module in ("onnx", "onnxscript")),
+        *(Package(module, extra="torch") for module in ("onnx", "onnxscript", "safetensors")),
+        Package("ultralytics", extra="detect"),
     )
 }
 

@@ -249,6 +249,16 @@ BACKENDS: tuple[Row, ...] = (
         proof="real weights",
     ),
     Row(
+        key="minilm",
+        role="text_embedder",
+        path="ml.backends.minilm.MiniLm",
+        packages=("onnxruntime", "tokenizers"),
+        code_licence="Apache-2.0 (sentence-transformers)",
+        weights_licence="Apache-2.0",
+        source="all-MiniLM-L6-v2 and other sentence models built as BERT",
+        proof="real weights",
+    ),
+    Row(
         key="fake",
         role="ocr",
         path="ml.backends.fake.FakeOcr",

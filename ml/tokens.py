@@ -30,19 +30,34 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 class Tokenizer:
-    """Pads and cuts as the file says. Raises ImportError without the package, ValueError for an unknown cleaning."""
+    """Pads and cuts as the file says, or, with `longest`, cuts after so many tokens and pads nothing.
 
-    def __init__(self, path: Path, cleaning: str) -> None:
+    Raises ImportError without the package, ValueError for an unknown cleaning.
+    """
+
+    def __init__(self, path: Path, cleaning: str, *, longest: int | None = None) -> None:
         import tokenizers
 
         if cleaning not in get_args(Cleaning):
             raise ValueError(f'No such cleaning: "{cleaning}". Known: {", ".join(get_args(Cleaning))}.')
         self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
         self._cleaning = cleaning
+        if longest is not None:
+            self._tokenizer.enable_truncation(longest)
+            self._tokenizer.no_padding()
+
+    @property
+    def size(self) -> int:
+        """How many tokens it knows."""
+        return self._tokenizer.get_vocab_size()
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
         """One row a text, all of one length."""
         return np.array([encoding.ids for encoding in self._encoded(texts)], np.int64)
+
+    def rows(self, texts: Sequence[str]) -> list[list[int]]:
+        """Each text's tokens, as many as it has."""
+        return [encoding.ids for encoding in self._encoded(texts)]
 
     def with_mask(self, texts: Sequence[str]) -> tuple[Tokens, Tokens]:
         """The rows, and 1 where a row says something, 0 where it is padded."""

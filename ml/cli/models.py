@@ -195,15 +195,17 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from .. import export, export_tagger
+    from .. import export, export_tagger, export_text
     from ..export import ExportError
 
     row = known_row(arguments.name)
     pictures = list(islice(opened(pictures_in(arguments.pictures)), _CHECKED_ON)) if arguments.pictures else []
-    verdicts: Sequence[export.Verdict | export_tagger.TagVerdict]
+    verdicts: Sequence[export.Verdict | export_tagger.TagVerdict | export_text.TextVerdict]
     try:
         if "ram_plus" in row.backends:
             verdicts = export_tagger.export(row.name, pictures)
+        elif "minilm" in row.backends:
+            verdicts = export_text.export(row.name)
         else:
             verdicts = export.export(row.name, pictures)
     except (ExportError, NotInstalled) as error:

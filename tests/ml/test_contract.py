@@ -22,6 +22,7 @@ from ml import (
     OCR,
     QUERY_EMBEDDER,
     TAGGER,
+    TEXT_EMBEDDER,
     TRANSCRIBER,
     Answer,
     BackendSetting,
@@ -47,7 +48,6 @@ from ml.packages import command_for, missing_packages
 from ml.registry import BACKENDS, Row
 from tests.ml.cloud_server import CloudServer
 from tests.ml.pages import page, plain
-from tests.ml.portraits import group
 from tests.ml.portraits import group
 from tests.ml.sounds import HIGH, LOW, sung
 from tests.models import built
@@ -95,18 +95,6 @@ def same_faces(one: Faces, other: Faces) -> bool:
     )
 
 
-def same_faces(one: Faces, other: Faces) -> bool:
-    if len(one.faces) != len(other.faces):
-        return False
-    return all(
-        np.allclose([*mine.box, mine.score, mine.quality], [*theirs.box, theirs.score, theirs.quality], atol=0.01)
-        and mine.vector is not None
-        and theirs.vector is not None
-        and same_vector(mine.vector, theirs.vector)
-        for mine, theirs in zip(one.faces, other.faces, strict=True)
-    )
-
-
 def same_tags(one: Tags, other: Tags) -> bool:
     names = [[tag.name for tag in tags.tags] for tags in (one, other)]
     scores = [[tag.score for tag in tags.tags] for tags in (one, other)]
@@ -137,13 +125,13 @@ EXAMPLES = {
     "ocr": Examples(OCR, PAGES, bad=NO_PICTURE, same=same_page),
     "image_embedder": Examples(IMAGE_EMBEDDER, PAGES, bad=NO_PICTURE, same=same_vector),
     "query_embedder": Examples(QUERY_EMBEDDER, SENTENCES, bad="", same=same_vector),
+    "text_embedder": Examples(TEXT_EMBEDDER, SENTENCES, bad="\u200b", same=same_vector),
     "tagger": Examples(TAGGER, [seen(page, axis) for axis, page in enumerate(PAGES)], bad=Seen(), same=same_tags),
     "captioner": Examples(CAPTIONER, WALLS, bad=NO_PICTURE, same=same_words),
     "answerer": Examples(ANSWERER, [Question(wall, "Which colour?") for wall in WALLS], bad="Which?", same=same_words),
     "detector": Examples(DETECTOR, WALLS, bad=NO_PICTURE, same=same_things),
     "faces": Examples(FACES, PORTRAITS, bad=NO_PICTURE, same=same_faces),
     "transcriber": Examples(TRANSCRIBER, SOUNDS, bad=np.zeros(0, np.float32), same=same_transcript),
-    "faces": Examples(FACES, PORTRAITS, bad=NO_PICTURE, same=same_faces),
     "llm": Examples(LLM, [Prompt("Hello"), Prompt("Good evening"), Prompt("Bye")], bad=Prompt(" "), same=same_words),
 }
 
@@ -159,6 +147,7 @@ FAMILIES = {
     ("tagger", "ram_plus"): "ram_plus_onnx",
     ("tagger", "ram_plus_torch"): "ram_plus",
     ("detector", "yolox"): "yolox",
+    ("text_embedder", "minilm"): "minilm",
     ("detector", "rtdetr"): "detr",
     ("detector", "detr"): "detr",
 }
