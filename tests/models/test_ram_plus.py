@@ -16,6 +16,7 @@ from PIL import Image
 
 from ml import TAGGER, BackendSetting, Failure, ModelName, Runtime, Seen, TagOptions, Tags, Vector
 from ml.cli import main
+from ml.engines.torch import ensure_torchvision
 from ml.export import ExportError, drawn_pictures
 from ml.export_tagger import export, verify
 from ml.taggers import CHECKPOINT, Tagger, cut_of, file_of
@@ -123,6 +124,18 @@ def test_keys_of_older_files_and_what_training_left_behind_are_no_trouble(copy: 
     told["model"] = {key.replace("tagging_head.", "vision_multi."): one for key, one in told["model"].items()}
     torch.save(told | {"optimizer": {"state": {}}}, copy / CHECKPOINT)
     assert tags("ram_plus_torch", copy, *seen()) == before
+
+
+def test_pictures_are_cut_as_the_publisher_cuts_them() -> None:
+    ensure_torchvision()
+    from torchvision import transforms
+
+    steps = [transforms.Resize((384, 384)), transforms.ToTensor()]
+    theirs = transforms.Compose([*steps, transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
+    for height, width in ((480, 640), (641, 480), (1, 1), (10, 3000), (384, 384)):
+        picture = Image.fromarray(PICTURES[0]).resize((width, height))
+        ours = cut_of(384)([np.asarray(picture, np.uint8)])[0]
+        assert np.abs(ours - theirs(picture).numpy()).max() < 0.035  # two steps of 255
 
 
 # -- Tags -------------------------------------------------------------------------------------------------------------
