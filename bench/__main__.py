@@ -56,7 +56,7 @@ def show(one: Ratio) -> None:
 
 
 def write(report: Path, found: list[Ratio]) -> None:
-    """After every benchmark, so that a run that is stopped leaves what it knows."""
+    """After every ratio, so that a run that is stopped leaves what it knows."""
     RESULTS.mkdir(exist_ok=True)
     now = datetime.now(UTC).isoformat()
     report.write_text(json.dumps({"at": now, "load": os.getloadavg(), "ratios": [asdict(r) for r in found]}, indent=2))
@@ -95,7 +95,7 @@ def main() -> int:
                 for one in benchmark(size, place / benchmark.__name__):
                     found.append(one)
                     show(one)
-                write(report, found)
+                    write(report, found)
             except NotHere as error:
                 print(f"{benchmark.__name__}: not measured: {error}", file=sys.stderr)
             except GateError as error:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -459,10 +459,10 @@ def memory_and_first_answer(size: Size, _folder: Path) -> list[Ratio]:
 
 
 # -- R2, R3: pictures as vectors, against the prototypes' loop and against the machine ---------------------------------
-def embedding(size: Size, folder: Path) -> list[Ratio]:
+def embedding(size: Size, folder: Path) -> Iterator[Ratio]:
     """On one core, with one thread on each side."""
     tower = embedder.make(folder / "ViT-B-32", small=size.small_models)
-    pictures, loop, found = embedder.pictures(size.embedded), embedder.one_by_one(tower), list[Ratio]()
+    pictures, loop = embedder.pictures(size.embedded), embedder.one_by_one(tower)
     with on_one_core():
         expected = loop(pictures)
         for letter, way, least in (("a", "int8", 0.995), ("b", "bf16", 0.995), ("c", "fp32", 0.999)):
@@ -477,17 +477,12 @@ def embedding(size: Size, folder: Path) -> list[Ratio]:
                 )
                 rates = [f"{size.embedded / min(taken):.1f}" for taken in (pairs.ours, pairs.theirs)]
                 faster, note = _quotients(pairs.theirs, pairs.ours), f"{rates[0]} and {rates[1]} pictures/s at best"
-                found.append(
-                    ratio(f"R2{letter}", f"{way} in batches / one by one", faster, ">= 8", agrees, pairs, note)
-                )
+                yield ratio(f"R2{letter}", f"{way} in batches / one by one", faster, ">= 8", agrees, pairs, note)
                 batch = backend.prepare(pictures[: embedder.BATCH], EmbedOptions())
                 one_batch = partial(backend.infer, batch)
                 pairs, note = _share_of_peak(way, one_batch, tower.flop * len(batch), size, folder)
                 share = _quotients(pairs.theirs, pairs.ours)
-                found.append(
-                    ratio(f"R3{letter}", f"{way} model / matrix product", share, ">= 0.70", agrees, pairs, note)
-                )
-    return found
+                yield ratio(f"R3{letter}", f"{way} model / matrix product", share, ">= 0.70", agrees, pairs, note)
 
 
 def _share_of_peak(
@@ -504,7 +499,7 @@ def _share_of_peak(
     return pairs, f"{1e-9 / min(pairs.ours):,.0f} of {1e-9 / min(pairs.theirs):,.0f} GFLOP/s ({engine})"
 
 
-BENCHMARKS = (
+BENCHMARKS: tuple[Callable[[Size, Path], Iterable[Ratio]], ...] = (
     one_decode,
     queue_overhead,
     pipeline_against_stages,
