@@ -25,9 +25,6 @@ _GREY = 114
 #: A place of a detector without anchors answers for a cell so many pixels wide.
 STRIDES = (8, 16, 32)
 
-#: A place of a detector without anchors answers for a cell so many pixels wide.
-STRIDES = (8, 16, 32)
-
 
 @dataclass(frozen=True)
 class Place:
@@ -77,16 +74,6 @@ def from_centres(boxes: Numbers) -> Numbers:
     """Centre across, centre down, width, height: as corners."""
     centres, halves = boxes[..., :2], boxes[..., 2:] / 2
     return np.concatenate([centres - halves, centres + halves], axis=-1)
-
-
-def cells(height: int, width: int) -> tuple[Numbers, Numbers]:
-    """Of every place the number of its cell across and down, and the cell's side."""
-    corners, strides = [], []
-    for stride in STRIDES:
-        down, across = np.mgrid[: height // stride, : width // stride]
-        corners.append(np.stack([across, down], axis=-1).reshape(-1, 2))
-        strides.append(np.full((across.size, 1), stride))
-    return np.concatenate(corners).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
 def cells(height: int, width: int) -> tuple[Numbers, Numbers]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,17 @@ _PROVIDERS: dict[Device, str] = {
     "coreml": "CoreMLExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
+_TENSORRT = "TensorrtExecutionProvider"
+Provider: TypeAlias = str | tuple[str, Mapping[str, Any]]
 
 
 class OrtModel:
-    """One model file. Raises ImportError when ONNX Runtime is not installed."""
+    """One model file. Raises ImportError when ONNX Runtime is not installed.
 
-    def __init__(self, path: Path, *, device: Device | None, threads: int) -> None:
+    `tensorrt`: by TensorRT where CUDA is wanted and ONNX Runtime has it; what it builds is kept beside the file.
+    """
+
+    def __init__(self, path: Path, *, device: Device | None, threads: int, tensorrt: bool = False) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -30,8 +35,7 @@ class OrtModel:
         # Inputs change in size all the time; the arena would keep the largest of each for ever.
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
-        here = onnxruntime.get_available_providers()
-        providers = [_PROVIDERS[one] for one in wanted(device) if one in _PROVIDERS and _PROVIDERS[one] in here]
+        providers = providers_for(device, path, tensorrt=tensorrt)
         self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         self.inputs = [node.name for node in self._session.get_inputs()]
 
@@ -39,6 +43,8 @@ class OrtModel:
     def device(self) -> Device:
         """Where it really runs: a session falls back to the processor without an error."""
         first = self._session.get_providers()[0]
+        if first == _TENSORRT:
+            return "cuda"
         return next((device for device, provider in _PROVIDERS.items() if provider == first), "cpu")
 
     @property
@@ -81,3 +87,15 @@ class OrtModel:
             if "allocate memory" in str(error) or "bad_alloc" in str(error):
                 raise MemoryError(str(error)) from error
             raise
+
+
+def providers_for(device: Device | None, path: Path, *, tensorrt: bool) -> list[Provider]:
+    """What a session of this file is to run on, best first; the library lists them, a session may have others."""
+    import onnxruntime
+
+    here = onnxruntime.get_available_providers()
+    providers: list[Provider] = [_PROVIDERS[one] for one in wanted(device) if _PROVIDERS.get(one) in here]
+    if tensorrt and _TENSORRT in here and _PROVIDERS["cuda"] in providers:
+        kept = {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(path.with_suffix(".tensorrt"))}
+        providers.insert(0, (_TENSORRT, kept))
+    return providers

@@ -13,7 +13,7 @@ SAFE_SUFFIXES = frozenset(
     {".bin", ".data", ".jinja", ".json", ".jsonl", ".model", ".npy", ".onnx", ".onnx_data", ".safetensors", ".txt"}
 )
 #: Only when every byte is known beforehand: PyTorch's own, read with `weights_only=True`, and archives.
-PINNED_SUFFIXES = frozenset({".pth", ".zip"})
+PINNED_SUFFIXES = frozenset({".pt", ".pth", ".zip"})
 
 _BLOCK = 1 << 20
 _LONGEST_HEADER = 100_000_000  # what the safetensors library allows

@@ -121,6 +121,7 @@ _RAM_TAGS = (
 )
 
 _YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+_ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download"
 _INSIGHTFACE = "https://github.com/deepinsight/insightface/releases/download/v0.7"
 _OPENCV_ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo"
 
@@ -359,6 +360,40 @@ ROWS: tuple[Weights, ...] = (
         source=f"{_HUB}/PekingU/rtdetr_r50vd",
         memory_mb=900,
         good_at="80 kinds of things, exact boxes; wants torch and a GPU.",
+    ),
+    Weights(
+        name="yolo26n",
+        roles=("detector",),
+        backends=("yolo", "yolo_onnx"),
+        files=(
+            WeightsFile(
+                "yolo26n.pt",
+                f"{_ULTRALYTICS}/v8.4.0/yolo26n.pt",
+                sha256="9b09cc8bf347f0fc8a5f7657480587f25db09b34bf33b0652110fb03a8ad4fef",
+            ),
+        ),
+        code_licence="AGPL-3.0 (Ultralytics)",
+        weights_licence="AGPL-3.0 (Ultralytics)",
+        source="https://github.com/ultralytics/assets",
+        memory_mb=500,
+        good_at="80 kinds of things, small and exact; its licence asks you to publish what you build on it.",
+    ),
+    Weights(
+        name="yolo11n",
+        roles=("detector",),
+        backends=("yolo", "yolo_onnx"),
+        files=(
+            WeightsFile(
+                "yolo11n.pt",
+                f"{_ULTRALYTICS}/v8.3.0/yolo11n.pt",
+                sha256="0ebbc80d4a7680d14987a577cd21342b65ecfd94632bd9a8da63ae6417644ee1",
+            ),
+        ),
+        code_licence="AGPL-3.0 (Ultralytics)",
+        weights_licence="AGPL-3.0 (Ultralytics)",
+        source="https://github.com/ultralytics/assets",
+        memory_mb=500,
+        good_at="80 kinds of things, the one before YOLO26; the same licence.",
     ),
     # -- Faces --------------------------------------------------------------------------------------------------------
     Weights(

@@ -201,6 +201,8 @@ def weights(row: Row) -> dict[str, Any]:
     if row.key == "yunet_sface":
         faces = built("faces")
         return {"weights": str(faces / "yunet.onnx"), "recogniser": str(faces / "recogniser.onnx")}
+    if row.key in ("yolo", "yolo_onnx"):
+        return {"weights": str(built("yolo") / "yolo11n")}
     family = FAMILIES.get((row.role, row.key))
     return {"weights": str(built(family))} if family else {}
 
