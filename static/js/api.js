@@ -2,11 +2,18 @@
 
 export class ApiError extends Error {
   constructor(status, problem) {
-    super(problem?.detail || problem?.title || gettext("MediaHub did not answer. Check the connection and try again."));
+    super(problem?.detail || problem?.title || unanswered(status));
     this.status = status;
     this.problem = problem;
     this.errors = problem?.errors || []; // { field, detail } each
   }
+}
+
+/** Why nothing useful came back and what to do. Status 0: there was no answer at all. */
+function unanswered(status) {
+  if (!status) return gettext("MediaHub could not be reached. Check the connection and try again.");
+  if (status >= 500) return interpolate(gettext("MediaHub could not answer (error %s). Your connection works; try again in a moment."), [status]);
+  return interpolate(gettext("MediaHub did not accept this (error %s). Load the page again."), [status]);
 }
 
 export function csrfToken() {

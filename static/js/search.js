@@ -1,5 +1,6 @@
 // The search page: filters, chips and the box change what is shown in place, and the address with it.
 
+import { ApiError } from "./api.js";
 import { mount } from "./grid.js";
 import { say } from "./app.js";
 
@@ -24,7 +25,7 @@ async function show(params, { push = true } = {}) {
   try {
     const answer = await fetch(address, { headers: { "X-Part": "search" }, signal: mine.signal });
     if (answer.redirected && !new URL(answer.url).pathname.startsWith(location.pathname)) return location.assign(answer.url);
-    if (!answer.ok && answer.status !== 400) throw new Error(String(answer.status));
+    if (!answer.ok && answer.status !== 400) throw new ApiError(answer.status);
     replace(await answer.text());
     if (push) history.pushState(null, "", address);
     box.value = params.get("q") || "";
@@ -34,7 +35,7 @@ async function show(params, { push = true } = {}) {
     document.title = `${words} · MediaHub`;
   } catch (error) {
     if (error.name === "AbortError") return;
-    say(gettext("The search was not answered. Check the connection and try again."));
+    say((error instanceof ApiError ? error : new ApiError(0)).message);
   }
   if (mine === asking) place.removeAttribute("aria-busy");
 }

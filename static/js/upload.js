@@ -114,11 +114,11 @@ async function send(entry) {
   const sha256 = await hash(entry.file);
   if (sha256) {
     const { known } = await api("POST", "/api/uploads/check", { library: target, sha256s: [sha256] });
-    if (known[sha256]) return set(entry, "duplicate", { assetId: known[sha256] });
+    if (known[sha256]) return alreadyHere(entry, known[sha256]);
   }
   set(entry, "uploading", { share: 0 });
   const answer = await put(entry, target);
-  if (!answer.created) return set(entry, "duplicate", { assetId: answer.id });
+  if (!answer.created) return alreadyHere(entry, answer.id);
   byAsset.set(answer.id, entry);
   set(entry, "processing", { assetId: answer.id, done: 0, of: 0 });
   uploads.dispatchEvent(new CustomEvent("added", { detail: answer.id }));
@@ -196,6 +196,19 @@ function processed({ id, state, done, of }) {
   else set(entry, "processing", { done, of });
 }
 
+/** The bytes are known, which does not say that they could be opened. */
+async function alreadyHere(entry, assetId) {
+  entry.assetId = assetId;
+  const { state, steps } = await api("GET", `/api/assets/${assetId}/steps/`);
+  if (state === "failed") return notProcessed(entry, steps, gettext("Already here, but it could not be processed: %s"));
+  return set(entry, "duplicate", { assetId });
+}
+
+function notProcessed(entry, steps, sentence = "%s") {
+  const reason = steps.find((step) => step.error)?.error || gettext("It could not be processed.");
+  set(entry, "failed", { reason: interpolate(sentence, [reason]), again: () => processAgain(entry) });
+}
+
 const ENDED = ["done", "failed", "quarantined", "skipped"];
 
 async function readSteps(entry) {
@@ -203,16 +216,14 @@ async function readSteps(entry) {
   const { state, steps } = answer;
   if (entry.state === "done") return null; // a hint was quicker than this answer
   if (state === "completed" || state === "partial") return processed({ id: entry.assetId, state });
-  if (state === "failed") {
-    const reason = steps.find((step) => step.error)?.error || gettext("It could not be processed.");
-    return set(entry, "failed", { reason, again: () => processAgain(entry) });
-  }
+  if (state === "failed") return notProcessed(entry, steps);
   const done = steps.filter((step) => ENDED.includes(step.state)).length;
   return set(entry, "processing", { done, of: steps.length });
 }
 
 async function processAgain(entry) {
   await api("POST", `/api/assets/${entry.assetId}/retry/`, {});
+  byAsset.set(entry.assetId, entry);
   set(entry, "processing", { done: 0, of: 0 });
 }
 

@@ -100,3 +100,16 @@ def test_nothing_stands_in_the_way_of_a_screen_reader(visitor: Visitor) -> None:
                 if violation["impact"] in ("serious", "critical")
             ]
             assert serious == [], (address, scheme)
+
+
+def test_a_server_that_cannot_answer_is_not_called_a_broken_connection(visitor: Visitor) -> None:
+    page = visitor.goes(person("alice"), "/search/")
+    page.route("**/search/?q=*", lambda route: route.fulfill(status=503, body=""))
+    page.fill("#find", "lake")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("MediaHub could not answer (error 503)")
+
+    page.route("**/search/?q=*", lambda route: route.abort())
+    page.fill("#find", "sea")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("Check the connection")
