@@ -279,6 +279,16 @@ BACKENDS: tuple[Row, ...] = (
         proof="real weights",
     ),
     Row(
+        key="minilm_sentiment",
+        role="sentiment",
+        path="ml.backends.minilm_sentiment.MinilmSentiment",
+        packages=("onnxruntime", "tokenizers"),
+        code_licence="Apache-2.0 (sentence-transformers)",
+        weights_licence="Apache-2.0; the head is MediaHub's own",
+        source="A head of MediaHub's own over all-MiniLM-L6-v2, for English",
+        proof="real weights",
+    ),
+    Row(
         key="fake",
         role="ocr",
         path="ml.backends.fake.FakeOcr",

@@ -69,6 +69,10 @@ class SentenceModel:
         rows = self._tokenizer.rows([text[: _WIDEST * self._longest] for text in texts])
         return [row if len(row) > self._empty else None for row in rows]
 
+    def pieces(self, row: list[int]) -> int:
+        """Its tokens without the marks around every text."""
+        return len(row) - self._empty
+
     def __call__(self, rows: Sequence[list[int]], *, at_once: int) -> Numbers:
         """One vector a row, not normalised: the mean of its tokens. Not more than about `at_once` tokens together."""
         vectors: list[Numbers] = [np.empty(0, np.float32)] * len(rows)

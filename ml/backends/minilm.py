@@ -37,7 +37,7 @@ class MiniLm(Backend[str, EmbedOptions, list[list[int]], Numbers, Vector]):
     _model: SentenceModel | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.memory_mb = self.memory_mb or _memory_mb(self.weights, self.precision)
+        self.memory_mb = self.memory_mb or memory_mb_of(self.weights, self.precision)
 
     def model(self) -> ModelName:
         return model_name(self.weights, self.precision)
@@ -76,6 +76,6 @@ class MiniLm(Backend[str, EmbedOptions, list[list[int]], Numbers, Vector]):
         return vectors_of(raw, self.weights, self.precision)
 
 
-def _memory_mb(name: str, precision: str) -> int:
+def memory_mb_of(name: str, precision: str) -> int:
     path = file_of(name, precision)
     return 150 + round(1.2 * path.stat().st_size / 2**20) if path.is_file() else 300

@@ -195,8 +195,8 @@ ROWS: tuple[Weights, ...] = (
     # -- Sentences ----------------------------------------------------------------------------------------------------
     Weights(
         name="all-MiniLM-L6-v2",
-        roles=("text_embedder",),
-        backends=("minilm",),
+        roles=("text_embedder", "sentiment"),
+        backends=("minilm", "minilm_sentiment"),
         files=_hub(
             "sentence-transformers/all-MiniLM-L6-v2",
             WeightsFile(
@@ -225,7 +225,7 @@ ROWS: tuple[Weights, ...] = (
         weights_licence="Apache-2.0",
         source=f"{_HUB}/sentence-transformers/all-MiniLM-L6-v2",
         memory_mb=150,
-        good_at="English transcripts, captions and documents by meaning.",
+        good_at="English transcripts, captions and documents by meaning, and whether they are glad or sorry.",
     ),
     Weights(
         name="paraphrase-multilingual-MiniLM-L12-v2",

@@ -21,6 +21,7 @@ from ml import (
     LLM,
     OCR,
     QUERY_EMBEDDER,
+    SENTIMENT,
     TAGGER,
     TEXT_EMBEDDER,
     TRANSCRIBER,
@@ -38,6 +39,7 @@ from ml import (
     Role,
     Runtime,
     Seen,
+    Sentiment,
     SettingsError,
     Tags,
     Things,
@@ -101,6 +103,10 @@ def same_tags(one: Tags, other: Tags) -> bool:
     return names[0] == names[1] and np.allclose(scores[0], scores[1], atol=0.01)
 
 
+def same_sentiment(one: Sentiment, other: Sentiment) -> bool:
+    return one.label == other.label and abs(one.score - other.score) < 0.01
+
+
 def same_transcript(one: Transcript, other: Transcript) -> bool:
     times = [[(segment.start, segment.end) for segment in script.segments] for script in (one, other)]
     words = [(script.text, script.language, script.skipped_reason) for script in (one, other)]
@@ -116,6 +122,7 @@ def seen(picture: Picture, axis: int) -> Seen:
 
 PAGES = [page("Morning"), page("Noon at 12", paper="khaki"), page("Evening", paper="skyblue")]
 SENTENCES = ["a dog on the beach", "two receipts from a supermarket", "snow"]
+MOODS = ["What a lovely day!", "The train leaves at nine.", "I am so sorry, the dog died."]
 WALLS = [plain((200, 0, 0)), plain((0, 200, 0)), plain((0, 0, 200))]
 PORTRAITS = [group((1, 0, 1), (2, 2, 3)), group((3, 1, 1)), group()]
 SOUNDS = [sung("ai", LOW), sung("oua", HIGH), sung("ii", LOW)]
@@ -126,6 +133,7 @@ EXAMPLES = {
     "image_embedder": Examples(IMAGE_EMBEDDER, PAGES, bad=NO_PICTURE, same=same_vector),
     "query_embedder": Examples(QUERY_EMBEDDER, SENTENCES, bad="", same=same_vector),
     "text_embedder": Examples(TEXT_EMBEDDER, SENTENCES, bad="\u200b", same=same_vector),
+    "sentiment": Examples(SENTIMENT, MOODS, bad="\u200b", same=same_sentiment),
     "tagger": Examples(TAGGER, [seen(page, axis) for axis, page in enumerate(PAGES)], bad=Seen(), same=same_tags),
     "captioner": Examples(CAPTIONER, WALLS, bad=NO_PICTURE, same=same_words),
     "answerer": Examples(ANSWERER, [Question(wall, "Which colour?") for wall in WALLS], bad="Which?", same=same_words),
@@ -148,6 +156,7 @@ FAMILIES = {
     ("tagger", "ram_plus_torch"): "ram_plus",
     ("detector", "yolox"): "yolox",
     ("text_embedder", "minilm"): "minilm",
+    ("sentiment", "minilm_sentiment"): "minilm",
     ("detector", "rtdetr"): "detr",
     ("detector", "detr"): "detr",
 }
