@@ -38,8 +38,8 @@ _OTHERS = (
             "der das und ist nicht ein eine ich wir sie mit von zu auf für sehr dem den des hat haben wie "
             "le les et est une je nous vous il elle dans pour avec sur très était pas du au aux ce cette que qui quel "
             "quelle el los las y es una yo con para muy estaba fue qué por del lo gli di che è e un sono molto non ci "
-            "della o os da em um uma não muito estava na dia het een van ik niet wat aan de en wij zijn voor och är ett "
-            "jag var vid som på inte det w to był jest nie się z i bir ve çok bu için",
+            "della o os da em um uma não muito estava na dia het een van ik niet wat aan de en wij zijn voor och är "
+            "ett jag var vid som på inte det w to był jest nie się z i bir ve çok bu için",
         )
     )
     - _ENGLISH
