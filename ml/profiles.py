@@ -78,7 +78,7 @@ PROFILES: tuple[Profile, ...] = (
             Chosen("query_embedder", "open_clip_onnx", 300, 20, "estimate", _SMALL_TOWERS),
             Chosen("tagger", "clip_zeroshot", 60, 2, "estimate", _SMALL_TOWERS),
             Chosen("text_embedder", "minilm", 150, 20, "estimate"),
-            Chosen("detector", "yolox", 60, 80, "estimate"),
+            Chosen("detector", "yolox", 80, 30, "measured"),
             Chosen("faces", "yunet_sface", 180, 200, "estimate"),
             Chosen("transcriber", "whisper", 400, 250, "estimate"),
         ),

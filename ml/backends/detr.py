@@ -48,7 +48,7 @@ class Detr(Backend[Picture, DetectOptions, _Asked, _Found, Things]):
     numbers: str = "float32"
     threads: int = 1
     batch_size: int = 4
-    memory_mb: int = 900
+    memory_mb: int = 1300
     _model: Any = field(default=None, init=False, repr=False)
     _processor: Any = field(default=None, init=False, repr=False)
     _names: Sequence[str] = field(default=(), init=False, repr=False)

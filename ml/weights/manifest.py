@@ -295,7 +295,7 @@ ROWS: tuple[Weights, ...] = (
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0",
         source="https://github.com/Megvii-BaseDetection/YOLOX",
-        memory_mb=60,
+        memory_mb=80,
         good_at="80 kinds of things with boxes, very fast; misses small ones.",
     ),
     Weights(
@@ -358,7 +358,7 @@ ROWS: tuple[Weights, ...] = (
         code_licence="Apache-2.0 (transformers)",
         weights_licence="Apache-2.0",
         source=f"{_HUB}/PekingU/rtdetr_r50vd",
-        memory_mb=900,
+        memory_mb=1300,
         good_at="80 kinds of things, exact boxes; wants torch and a GPU.",
     ),
     Weights(

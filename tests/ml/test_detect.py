@@ -139,14 +139,18 @@ def test_weights_that_are_not_there_are_named_with_their_command() -> None:
 
 
 def test_in_a_list_the_first_that_can_work_does(material: Path) -> None:
-    """The order in which a household that has everything would set them; here only the last one is installed."""
-    setting: Any = [{"BACKEND": "vlm"}, yolox("yolox_s"), yolox(material / "models" / "objects")]
+    """The order in which a household would set them that has them all; here only the last one is installed."""
+    wished = ["vlm", "yolo", "yolo_onnx", "detr"]
+    setting: Any = [*({"BACKEND": key} for key in wished), yolox(material / "models" / "objects")]
     with Runtime({"detector": setting}) as runtime:
         assert seen(runtime, picture(material, "owl.jpg")).model.name == "objects"
-        off, absent, works = runtime.status()
-    assert [status.installed for status in (off, absent, works)] == [False, False, True]
-    assert "switched_on" in str(off.last_error)
-    assert "models pull yolox_s" in str(absent.last_error)
+        assert runtime.model(DETECTOR) == "objects@1"
+        *others, works = runtime.status()
+    assert [status.backend for status in others] == wished
+    assert not any(status.installed for status in others)
+    assert "switched_on" in str(others[0].last_error)
+    assert all(str(status.last_error).startswith("Not installed: ") for status in others[1:])
+    assert works.installed
 
 
 def test_an_imported_model_finds_the_bus_by_commands_alone(
