@@ -229,10 +229,10 @@ def one_decode(size: Size, folder: Path) -> list[Ratio]:
 # -- R7: pages of a library of a million ------------------------------------------------------------------------------
 MILLION = """
     INSERT INTO library_asset (library_id, kind, revision, name, added_at, sort_at, format, width, height, thumbhash,
-        taken_source, city, region, country, camera_make, camera_model, lens, title, description, keywords)
+        taken_source, city, region, country, camera_make, camera_model, lens, title, description, keywords, edited)
     SELECT %s, 'photo', 1, 'IMG_' || n || '.jpg', now(), timestamptz '2000-01-01' + n * interval '11 minutes', 'jpeg',
         4000, 3000, '\\x0102030405060708090a0b0c0d0e0f1011121314'::bytea, 'exif', 'Lisbon', 'Lisbon', 'PT', 'Canon',
-        'EOS R6', '', '', '', '{}' FROM generate_series(1, %s) n
+        'EOS R6', '', '', '', '{}', '{}' FROM generate_series(1, %s) n
 """
 
 

@@ -20,6 +20,7 @@ from apps.ingest.services import new_revision, plan, retry_found
 from apps.jobs import faults
 from apps.jobs.services import JobContext, JobError
 from apps.library.access import resolve
+from apps.library.clock import household_clock, household_now
 from apps.library.models import Asset, File, Library
 from apps.library.names import clean_name, suffix_of
 from apps.library.rows import insert_like
@@ -183,10 +184,9 @@ def take(library: Library, root: Path, chunk: list[Found], outcome: Outcome) -> 
         pk, size, modified_ns, missing_since = row
         outcome.known.add(pk)
         if missing_since is not None:
-            File.objects.filter(pk=pk).update(missing_since=None)
-            outcome.returned += 1
+            _returned(pk, outcome)
         if (size, modified_ns) != (found.size, found.modified_ns):
-            _changed(root, pk, found, outcome)
+            new += _changed(root, pk, found, outcome)
     if new:
         _add(library, root, new, outcome)
 
@@ -213,23 +213,44 @@ def _digest(root: Path, found: Found, outcome: Outcome) -> bytes | None:
         return None
 
 
-def _changed(root: Path, pk: int, found: Found, outcome: Outcome) -> None:
-    """The file was written since. Other bytes are a new revision of the asset; the same bytes are only noted."""
-    digest = _digest(root, found, outcome)
-    if digest is None:
-        return
+def _returned(pk: int, outcome: Outcome) -> None:
     with transaction.atomic():
         file = File.objects.select_for_update().select_related("asset").get(pk=pk)
-        other = bytes(file.sha256_now) != digest
-        file.size, file.modified_ns, file.sha256_now = found.size, found.modified_ns, digest
-        if other:
-            taken = File.objects.filter(library_id=file.library_id, sha256_uploaded=digest, role=File.Role.ORIGINAL)
-            if not taken.exclude(pk=pk).exists():
-                file.sha256_uploaded = digest
-        file.save()
-        if other:
-            outcome.changed += 1
+        file.missing_since = None
+        file.save(update_fields=["missing_since"])
+        if file.role == File.Role.SIDECAR:
             new_revision(file.asset)
+    outcome.returned += 1
+
+
+def _changed(root: Path, pk: int, found: Found, outcome: Outcome) -> list[Found]:
+    """The file was written since. Other bytes in an original or in its notes are a new revision of the asset. Copies do
+    not follow: a copy with other bytes, and the copies of an original that has others now, are pictures of their own.
+    They are given back, to be added."""
+    digest = _digest(root, found, outcome)
+    if digest is None:
+        return []
+    with transaction.atomic():
+        file = File.objects.select_for_update().select_related("asset").get(pk=pk)
+        file.size, file.modified_ns = found.size, found.modified_ns
+        if bytes(file.sha256_now) == digest:
+            file.save(update_fields=["size", "modified_ns"])
+            return []
+        outcome.changed += 1
+        if file.role == File.Role.COPY:
+            file.delete()
+            return [found]
+        file.sha256_now = digest
+        same = File.objects.filter(library_id=file.library_id, sha256_uploaded=digest, role=File.Role.ORIGINAL)
+        if not same.exclude(pk=pk).exists():
+            file.sha256_uploaded = digest
+        file.save(update_fields=["size", "modified_ns", "sha256_now", "sha256_uploaded"])
+        new_revision(file.asset)
+        if file.role == File.Role.SIDECAR:
+            return []
+        copies = list(File.objects.filter(asset=file.asset_id, role=File.Role.COPY, missing_since=None))
+        File.objects.filter(pk__in=[copy.pk for copy in copies]).delete()
+        return [Found(copy.path, copy.size, copy.modified_ns) for copy in copies]
 
 
 def _add(library: Library, root: Path, new: list[Found], outcome: Outcome) -> None:
@@ -257,7 +278,7 @@ def _add(library: Library, root: Path, new: list[Found], outcome: Outcome) -> No
         ids = insert_like(
             Asset(library=library),
             name=[clean_name(found.path) for found in originals],
-            sort_at=[datetime.fromtimestamp(found.modified_ns / 1e9, UTC) for found in originals],
+            sort_at=[_written_at(found) for found in originals],
         )
         _write_files(library, File.Role.ORIGINAL, ids, originals, digests)
         owners = {content: known[1] for content, known in there.items()} | dict(zip(fresh, ids, strict=True))
@@ -267,6 +288,13 @@ def _add(library: Library, root: Path, new: list[Found], outcome: Outcome) -> No
         _add_sidecars(library, root, [found for found in new if found.is_sidecar], outcome)
         plan(library.pk, ids, urgent=False)
         faults.reached("scan.rows")
+
+
+def _written_at(found: Found) -> datetime:
+    try:
+        return household_clock(datetime.fromtimestamp(found.modified_ns / 1e9, UTC))
+    except (OverflowError, OSError, ValueError):  # a file system can hold times that no calendar has
+        return household_now()
 
 
 def _contents(library: Library, digests: set[bytes]) -> dict[bytes, tuple[int, int, str]]:
@@ -339,7 +367,11 @@ def find_missing(library: Library, root: Path, outcome: Outcome) -> None:
         if pk not in outcome.known and _is_gone(root / path):
             gone.append(pk)
     _check_root(library, root)  # a disk that is pulled while we look takes everything with it
-    File.objects.filter(pk__in=gone).update(missing_since=timezone.now())
+    with transaction.atomic():
+        lost = File.objects.filter(pk__in=gone)
+        lost.update(missing_since=timezone.now())
+        for asset in Asset.objects.filter(pk__in=lost.filter(role=File.Role.SIDECAR).values("asset")):
+            new_revision(asset)  # its notes are gone: what they said is not so any more
     outcome.missing += len(gone)
 
 

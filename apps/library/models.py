@@ -1,4 +1,5 @@
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.accounts.scope import Scope
+from apps.library.clock import household_now
 from apps.library.querysets import ScopedQuerySet
 
 
@@ -92,8 +94,9 @@ class Asset(models.Model):
     name = models.CharField(max_length=255)  # the owner's file name, shown and searched
     added_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     added_at = models.DateTimeField(default=timezone.now)
-    # Where the picture stands in the timeline: when it was taken, else when its file was last changed.
-    sort_at = models.DateTimeField(default=timezone.now)
+    # Where the picture stands in the timeline: when it was taken, else when its file was last changed. It is the clock
+    # on the wall, kept as if it were UTC, so that a picture stands on the day that its people had.
+    sort_at = models.DateTimeField(default=household_now)
 
     format = models.CharField(max_length=16, blank=True)
     width = models.PositiveIntegerField(default=0)  # after its orientation was applied; 0: not yet known
@@ -122,6 +125,7 @@ class Asset(models.Model):
     description = models.TextField(blank=True)
     rating = models.PositiveSmallIntegerField(null=True)
     keywords = ArrayField(models.CharField(max_length=200), default=list)
+    edited = ArrayField(models.CharField(max_length=20), default=list)  # fields that a person wrote; the file's lose
 
     objects = AssetQuerySet.as_manager()
 
@@ -134,6 +138,14 @@ class Asset(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def edit(self, words: Mapping[str, Any]) -> None:
+        """Writes what a person says of it; it stays when the file is read again. Nothing else is written: others may
+        work on it at this moment."""
+        for name, value in words.items():
+            setattr(self, name, value)
+        self.edited = sorted({*self.edited, *words})
+        self.save(update_fields=[*words, "edited"])
 
 
 class FileQuerySet(ScopedQuerySet["File"]):

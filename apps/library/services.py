@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from apps.accounts.models import User
 from apps.accounts.scope import Scope
 from apps.jobs import faults
 from apps.library import storage
+from apps.library.clock import household_clock, household_now
 from apps.library.models import Asset, File, Library, Membership
 from apps.library.names import clean_name, suffix_of
 
@@ -187,7 +188,7 @@ def add_file(library: Library, file: NewFile, *, added_by_id: int | None) -> tup
                 library=library,
                 name=clean_name(file.name),
                 added_by_id=added_by_id,
-                sort_at=file.modified_at or datetime.now(UTC),
+                sort_at=household_clock(file.modified_at) if file.modified_at else household_now(),
             )
             File.objects.create(
                 library=library,

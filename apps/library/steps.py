@@ -3,9 +3,8 @@
 import atexit
 import shutil
 import uuid
-import zoneinfo
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from django.utils import timezone
 import media
 from apps.library import storage
 from apps.library.batch import Batch, Item, StepFailure
+from apps.library.clock import household_clock, sun_clock
 from apps.library.models import Asset, File, Inspection, Rendition
 from apps.library.services import originals_of, place_of, sidecars_of
 from media import places
@@ -115,12 +115,14 @@ def _write(
     located: dict[int, places.Place],
     originals: dict[int, File],
 ) -> None:
+    written = Asset.objects.select_for_update().only(*WRITTEN, "edited").in_bulk([item.asset.pk for item in items])
     assets: list[Asset] = []
     inspections: list[Inspection] = []
     renditions: list[Rendition] = []
     for item in items:
         asset, inspection = item.asset, found[item.asset.pk]
-        _describe(asset, inspection, located.get(asset.pk), originals[asset.pk])
+        _describe(asset, inspection, located.get(asset.pk))
+        _keep_words(asset, written[asset.pk], inspection.metadata)
         assets.append(asset)
         plain = inspection.to_dict()
         inspections.append(
@@ -163,13 +165,23 @@ DESCRIBED = [
 ]  # fmt: skip
 
 
-def _describe(asset: Asset, inspection: media.Inspection, place: places.Place | None, file: File) -> None:
-    """What the file says goes into the asset's own columns. Words that a person wrote over them stay."""
+WRITTEN = ("title", "description", "rating")
+
+
+def _keep_words(asset: Asset, now: Asset, metadata: media.Metadata) -> None:
+    """The file's words, but for what a person wrote, perhaps while the file was being read."""
+    says = {"title": (metadata.title or "")[:500], "description": metadata.description or "", "rating": metadata.rating}
+    for name in WRITTEN:
+        setattr(asset, name, getattr(now, name) if name in now.edited else says[name])
+
+
+def _describe(asset: Asset, inspection: media.Inspection, place: places.Place | None) -> None:
+    """What the file says goes into the asset's own columns."""
     metadata = inspection.metadata
     asset.format, asset.width, asset.height = inspection.format, inspection.width, inspection.height
     asset.thumbhash = inspection.thumbhash
-    _date(asset, metadata.taken, file)
     asset.latitude, asset.longitude, asset.altitude = metadata.latitude, metadata.longitude, metadata.altitude
+    _date(asset, metadata.taken)
     asset.city = place.city[:100] if place else ""
     asset.region = place.region[:100] if place else ""
     asset.country = place.country_code if place else ""
@@ -178,24 +190,19 @@ def _describe(asset: Asset, inspection: media.Inspection, place: places.Place | 
     asset.lens = (metadata.lens or "")[:150]
     asset.exposure_time, asset.f_number = metadata.exposure_time, metadata.f_number
     asset.iso, asset.focal_length = metadata.iso, metadata.focal_length
-    if not asset.title:
-        asset.title = (metadata.title or "")[:500]
-    if not asset.description:
-        asset.description = metadata.description or ""
-    if asset.rating is None:
-        asset.rating = metadata.rating
     asset.keywords = [keyword[:200] for keyword in metadata.keywords]
 
 
-def _date(asset: Asset, taken: media.Taken | None, file: File) -> None:
+def _date(asset: Asset, taken: media.Taken | None) -> None:
+    """Without a date the asset stays where it came into the timeline."""
     if taken is None:
         asset.taken_local, asset.taken_offset, asset.taken_source = None, None, ""
         return
-    local = datetime.fromisoformat(taken.local)
-    asset.taken_local = local.replace(tzinfo=UTC)
-    asset.taken_offset = taken.offset_minutes
-    asset.taken_source = taken.source
-    if taken.offset_minutes is not None:
-        asset.sort_at = local.replace(tzinfo=UTC) - timedelta(minutes=taken.offset_minutes)
-    else:  # the household's own time is the best guess
-        asset.sort_at = local.replace(tzinfo=zoneinfo.ZoneInfo(settings.TIME_ZONE))
+    local = datetime.fromisoformat(taken.local).replace(tzinfo=UTC)
+    asset.taken_local, asset.taken_offset, asset.taken_source = local, taken.offset_minutes, taken.source
+    if taken.source == "gps" and asset.longitude is not None:  # satellites say UTC
+        asset.sort_at = sun_clock(local, asset.longitude)
+    elif taken.source in ("gps", "file"):
+        asset.sort_at = household_clock(local)
+    else:
+        asset.sort_at = local

@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import asdict
+from datetime import UTC
 from typing import Any, ClassVar
 
 from django.urls import URLPattern, path, reverse
@@ -46,7 +47,11 @@ class AssetCardSerializer(serializers.Serializer[Hit]):
     width = serializers.IntegerField(source="asset.width", help_text="0: not yet known.")
     height = serializers.IntegerField(source="asset.height")
     taken = serializers.SerializerMethodField()
-    sort_at = serializers.DateTimeField(source="asset.sort_at")
+    sort_at = serializers.DateTimeField(
+        source="asset.sort_at",
+        default_timezone=UTC,
+        help_text="Its place in the timeline: the clock on the wall, written as if it were UTC.",
+    )
     thumbhash = serializers.SerializerMethodField(help_text="Base64; empty as long as the picture was not opened.")
     thumbnail = serializers.SerializerMethodField()
     preview = serializers.SerializerMethodField()

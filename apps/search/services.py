@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import BooleanField, Count, F, Func, IntegerField, Q, QuerySet, Value
 from django.db.models.functions import TruncMonth
-from django.utils import timezone
 
 from apps.accounts.scope import Scope
 from apps.duplicates.services import hidden
@@ -70,8 +69,8 @@ def matching(scope: Scope, query: Query) -> QuerySet[Asset]:
 
 
 def _midnight(day: date) -> datetime:
-    """Days are those of the household's clock."""
-    return datetime(day.year, day.month, day.day, tzinfo=timezone.get_current_timezone())
+    """As `sort_at` is kept: the clock on the wall."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _tsquery(query: Query) -> str | None:
@@ -134,7 +133,7 @@ def _from_each(libraries: list[int]) -> Callable[[QuerySet[Asset], int], list[As
     across libraries, and sorting all of them for one page is what makes big houses slow."""
 
     def fetch(ordered: QuerySet[Asset], size: int) -> list[Asset]:
-        if len(libraries) < 2:
+        if len(libraries) < 2 or ordered.query.is_empty():
             return list(ordered[:size])
         first, *rest = (ordered.filter(library=library)[:size] for library in libraries)
         return list(first.union(*rest, all=True).order_by(*ordered.query.order_by)[:size])
@@ -171,7 +170,7 @@ def months(scope: Scope, query: Query) -> list[Month]:
     """How many matches each month has, newest first; months without any are left out."""
     rows = (
         matching(scope, query)
-        .annotate(at=TruncMonth("sort_at"))
+        .annotate(at=TruncMonth("sort_at", tzinfo=UTC))
         .values("at")
         .annotate(count=Count("*"))
         .order_by("-at")

@@ -7,8 +7,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from apps.library.clock import sun_clock
 from apps.library.labels import country_name
 from apps.library.models import Asset, Inspection
 from apps.tagging.models import Tag
@@ -173,9 +174,7 @@ def _local_time(asset: Asset) -> datetime | None:
         return None
     if asset.taken_source == "gps":
         # Satellites say UTC. The sun's own time is near enough for a day and a part of it.
-        if asset.longitude is None:
-            return None
-        return asset.taken_local + timedelta(hours=asset.longitude / 15)
+        return None if asset.longitude is None else sun_clock(asset.taken_local, asset.longitude)
     return asset.taken_local
 
 

@@ -145,7 +145,8 @@ class AssetDetail(ApiView):
         wanted = EditSerializer(asset, data=request.data, partial=True)
         wanted.is_valid(raise_exception=True)
         with transaction.atomic():
-            asset = wanted.save()
+            asset = Asset.objects.editable_by(scope).select_for_update().get(pk=asset_id)
+            asset.edit(wanted.validated_data)
             Change.objects.create(asset=asset)
         return Response(detail(scope, asset))
 

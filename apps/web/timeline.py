@@ -5,7 +5,7 @@ import base64
 import calendar
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from django.db.models import Count
 from django.db.models.functions import TruncDay
@@ -54,7 +54,7 @@ def _by_days(scope: Scope, query: Query) -> list[Section]:
     """Neighbouring days are put together as long as they stay under the limit. A single day may be above it."""
     counts: Iterable[tuple[datetime, int]] = (
         matching(scope, query)
-        .annotate(day=TruncDay("sort_at"))
+        .annotate(day=TruncDay("sort_at", tzinfo=UTC))
         .values("day")
         .annotate(count=Count("*"))
         .order_by("-day")

@@ -137,6 +137,52 @@ def test_the_same_content_twice_is_one_asset_with_a_copy(look: Scan, folder: Pat
     ]
 
 
+def test_a_copy_that_is_edited_becomes_a_picture_of_its_own(look: Scan, folder: Path) -> None:
+    shutil.copy(folder / "a.jpg", folder / "again.jpg")
+    look()
+    asset = Asset.objects.get(name="a.jpg")
+    (folder / "again.jpg").write_bytes(jpeg(8))
+    look()
+    assert asset.files.get().path == "a.jpg"
+    assert Asset.objects.get(pk=asset.pk).revision == 1
+    assert Asset.objects.get(name="again.jpg").files.get().role == "original"
+    before = rows()
+    look()
+    assert rows() == before
+
+
+def test_the_copy_of_a_picture_that_was_edited_becomes_a_picture_of_its_own(look: Scan, folder: Path) -> None:
+    shutil.copy(folder / "a.jpg", folder / "again.jpg")
+    look()
+    asset = Asset.objects.get(name="a.jpg")
+    (folder / "a.jpg").write_bytes(jpeg(8))
+    look()
+    assert asset.files.get().path == "a.jpg"
+    assert Asset.objects.get(pk=asset.pk).revision == 2
+    assert Asset.objects.get(name="again.jpg").files.get().role == "original"
+
+
+def test_notes_beside_a_picture_are_followed_but_for_what_a_person_wrote(look: Scan, folder: Path) -> None:
+    def shown() -> tuple[str, int | None, list[str]]:
+        look()
+        walk()
+        asset = Asset.objects.get(name="a.jpg")
+        return asset.title, asset.rating, asset.keywords
+
+    notes = folder / "a.jpg.xmp"
+    notes.write_bytes(SIDECAR)
+    assert shown() == ("", 4, ["harbour"])
+    notes.write_bytes(SIDECAR.replace(b'Rating="4"', b'Rating="2"').replace(b"harbour", b"quay"))
+    assert shown() == ("", 2, ["quay"])
+    Asset.objects.get(name="a.jpg").edit({"rating": 5})
+    notes.write_bytes(SIDECAR)
+    assert shown() == ("", 5, ["harbour"])
+    notes.unlink()
+    assert shown() == ("", 5, [])
+    notes.write_bytes(SIDECAR)
+    assert shown() == ("", 5, ["harbour"])
+
+
 def test_a_file_that_is_gone_is_marked_and_comes_back(look: Scan, folder: Path) -> None:
     look()
     hidden = (folder / "a.jpg").rename(folder.parent / "a.jpg")

@@ -3,12 +3,13 @@
 import signal
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
+from PIL import ExifTags, Image
 
 from apps.accounts.models import User
 from apps.accounts.scope import Scope
@@ -31,7 +32,8 @@ from apps.library.models import Asset, Change, Inspection, Rendition
 from apps.library.storage import rendition_path
 from apps.reading.models import TextSegment
 from apps.search.query import Query
-from apps.search.services import search
+from apps.search.services import Month, months, search
+from ml import Runtime
 from ml.backends.fake import FAILS_ON
 from tests.ingest.conftest import Upload, original, states, walk
 from tests.pictures import jpeg, page, plain
@@ -54,6 +56,49 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Any:
 def fine(batch: Batch, runtime: object) -> None:
     with batch.commit():
         pass
+
+
+# -- Beside other hands -----------------------------------------------------------------------------------------------
+def test_what_a_person_writes_while_the_file_is_read_stays(
+    upload: Upload, work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = Asset.objects.get(pk=upload(jpeg()).asset_id)
+    read = BY_NAME["inspect"].work
+
+    def read_while_somebody_writes(batch: Batch, runtime: Runtime) -> None:
+        Asset.objects.get(pk=asset.pk).edit({"title": "Harbour", "rating": 3})
+        read(batch, runtime)
+
+    work("inspect", read_while_somebody_writes)
+    walk()
+    asset.refresh_from_db()
+    assert (asset.title, asset.rating) == ("Harbour", 3)
+    assert asset.width == 320
+
+
+def test_writing_about_a_picture_changes_nothing_else(upload: Upload) -> None:
+    asset = Asset.objects.get(pk=upload(jpeg()).asset_id)
+    opened_before = Asset.objects.get(pk=asset.pk)
+    walk()
+    opened_before.edit({"title": "Harbour"})
+    asset.refresh_from_db()
+    assert (asset.title, asset.width) == ("Harbour", 320)
+
+
+@pytest.mark.parametrize(
+    ("zone", "taken", "offset"), [("UTC", "2024:01:01 08:00:00", "+09:00"), ("Asia/Tokyo", "2024:01:01 23:30:00", "")]
+)
+def test_a_picture_stands_on_the_day_that_its_camera_said(
+    upload: Upload, scope: Scope, settings: Any, zone: str, taken: str, offset: str
+) -> None:
+    settings.TIME_ZONE = zone
+    exif = Image.Exif()
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.DateTimeOriginal: taken, ExifTags.Base.OffsetTimeOriginal: offset}
+    asset = Asset.objects.get(pk=upload(jpeg(exif=exif)).asset_id)
+    walk()
+    day = date(2024, 1, 1)
+    assert [hit.asset for hit in search(scope, Query(taken_from=day, taken_to=day)).items] == [asset]
+    assert months(scope, Query()) == [Month(2024, 1, 1)]
 
 
 # -- The whole way ----------------------------------------------------------------------------------------------------

@@ -72,6 +72,18 @@ def test_signs_are_no_words_and_no_commands(make_asset: MakeAsset, alice: Scope,
     assert found(alice, text) == []
 
 
+@pytest.mark.parametrize("text", ["!!!", "\N{CAMERA}", '"', "-"])
+def test_signs_find_nothing_in_several_libraries_either(
+    make_asset: MakeAsset, library: Library, other_library: Library, text: str
+) -> None:
+    make_asset("a.jpg")
+    make_asset("b.jpg", shelf=other_library)
+    both = Scope(1, readable=frozenset([library.pk, other_library.pk]))
+    assert len(found(both, "")) == 2
+    assert found(both, text) == []
+    assert found(both, Query(text=text, order="best")) == []
+
+
 def test_filters_narrow_together(make_asset: MakeAsset, alice: Scope) -> None:
     mine = make_asset(
         "beach.jpg",
@@ -92,10 +104,12 @@ def test_filters_narrow_together(make_asset: MakeAsset, alice: Scope) -> None:
     assert found(alice, Query(kind="photo", place="Nice")) == [mine]
 
 
-def test_a_day_is_a_day_of_the_households_clock(make_asset: MakeAsset, alice: Scope, settings: object) -> None:
+def test_a_day_is_the_day_that_the_clock_on_the_wall_said(
+    make_asset: MakeAsset, alice: Scope, settings: object
+) -> None:
     settings.TIME_ZONE = "Asia/Tokyo"  # type: ignore[attr-defined]
-    late = make_asset(sort_at=datetime(2024, 5, 31, 14, 59, tzinfo=UTC))
-    early = make_asset(sort_at=datetime(2024, 5, 31, 15, 0, tzinfo=UTC))  # June has begun in Tokyo
+    late = make_asset(sort_at=datetime(2024, 5, 31, 23, 59, tzinfo=UTC))
+    early = make_asset(sort_at=datetime(2024, 6, 1, tzinfo=UTC))
     assert found(alice, Query(taken_to=date(2024, 5, 31))) == [late]
     assert found(alice, Query(taken_from=date(2024, 6, 1))) == [early]
     assert months(alice, Query()) == [Month(2024, 6, 1), Month(2024, 5, 1)]
