@@ -104,8 +104,8 @@ def test_blurred_faces_find_their_person() -> None:
     """They are nearer to what many faces have in common than to any one of them."""
     dice = np.random.default_rng(3)
     person = _unit(dice.normal(size=(1, 128)))
-    clear = person + dice.normal(size=(40, 128)) * 0.9 / np.sqrt(128)
-    blurred = person + dice.normal(size=(10, 128)) * 1.95 / np.sqrt(128)
+    clear = person + dice.normal(size=(40, 128)) * 0.8 / np.sqrt(128)
+    blurred = person + dice.normal(size=(10, 128)) * 1.9 / np.sqrt(128)
     vectors = _unit(np.concatenate([clear, blurred]))
     assert (vectors[40:] @ vectors[:40].T).mean() < 0.4
     assert (cluster(vectors) == 0).all()
