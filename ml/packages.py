@@ -21,6 +21,7 @@ OPTIONAL: dict[str, Package] = {
         *(Package(module, extra="torch") for module in ("torch", "torchvision", "open_clip", "timm", "transformers")),
         *(Package(module, extra="torch") for module in ("onnx", "onnxscript", "safetensors")),
         Package("ultralytics", extra="detect"),
+        Package("insightface", extra="faces"),
     )
 }
 

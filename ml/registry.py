@@ -289,6 +289,16 @@ BACKENDS: tuple[Row, ...] = (
         proof="real weights",
     ),
     Row(
+        key="insightface",
+        role="faces",
+        path="ml.backends.insightface.InsightFace",
+        packages=("onnxruntime", "insightface"),
+        code_licence="MIT (InsightFace)",
+        weights_licence="Non-commercial research only (InsightFace)",
+        source="SCRFD and ArcFace by InsightFace: buffalo_l, buffalo_sc",
+        proof="designed",
+    ),
+    Row(
         key="fake",
         role="ocr",
         path="ml.backends.fake.FakeOcr",

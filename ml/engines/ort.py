@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ..devices import Device, wanted
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 _PROVIDERS: dict[Device, str] = {
     "cuda": "CUDAExecutionProvider",
@@ -27,25 +30,13 @@ class OrtModel:
     def __init__(self, path: Path, *, device: Device | None, threads: int, tensorrt: bool = False) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Idle threads that spin take the processor from the other workers of this machine.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Inputs change in size all the time; the arena would keep the largest of each for ever.
-        options.enable_cpu_mem_arena = False
-        options.log_severity_level = 3
         providers = providers_for(device, path, tensorrt=tensorrt)
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        self._session = onnxruntime.InferenceSession(str(path), session_options(threads), providers=providers)
         self.inputs = [node.name for node in self._session.get_inputs()]
 
     @property
     def device(self) -> Device:
-        """Where it really runs: a session falls back to the processor without an error."""
-        first = self._session.get_providers()[0]
-        if first == _TENSORRT:
-            return "cuda"
-        return next((device for device, provider in _PROVIDERS.items() if provider == first), "cpu")
+        return device_of(self._session)
 
     @property
     def input_shape(self) -> Sequence[int | str | None]:
@@ -87,6 +78,28 @@ class OrtModel:
             if "allocate memory" in str(error) or "bad_alloc" in str(error):
                 raise MemoryError(str(error)) from error
             raise
+
+
+def session_options(threads: int) -> "onnxruntime.SessionOptions":
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Idle threads that spin take the processor from the other workers of this machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Inputs change in size all the time; the arena would keep the largest of each for ever.
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 3
+    return options
+
+
+def device_of(session: "onnxruntime.InferenceSession") -> Device:
+    """Where it really runs: a session falls back to the processor without an error."""
+    first = session.get_providers()[0]
+    if first == _TENSORRT:
+        return "cuda"
+    return next((device for device, provider in _PROVIDERS.items() if provider == first), "cpu")
 
 
 def providers_for(device: Device | None, path: Path, *, tensorrt: bool) -> list[Provider]:

@@ -155,6 +155,7 @@ FAMILIES = {
     ("tagger", "ram_plus"): "ram_plus_onnx",
     ("tagger", "ram_plus_torch"): "ram_plus",
     ("detector", "yolox"): "yolox",
+    ("faces", "insightface"): "insightface",
     ("text_embedder", "minilm"): "minilm",
     ("sentiment", "minilm_sentiment"): "minilm",
     ("detector", "rtdetr"): "detr",
