@@ -134,12 +134,18 @@ def test_a_model_without_names_for_its_things_asks_for_them(material: Path, tmp_
         assert seen(runtime, picture(material, "owl.jpg")).things[0].name == "kind 14"
 
 
-def test_weights_that_are_not_there_are_named_with_their_command() -> None:
+def test_weights_that_are_not_there_are_named_with_their_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path))
     assert problem(yolox("yolox_s")) == "Not installed: yolox_s. Run: python -m ml models pull yolox_s"
 
 
-def test_in_a_list_the_first_that_can_work_does(material: Path) -> None:
+def test_in_a_list_the_first_that_can_work_does(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The order in which a household would set them that has them all; here only the last one is installed."""
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path))
     wished = ["vlm", "yolo", "yolo_onnx", "detr"]
     setting: Any = [*({"BACKEND": key} for key in wished), yolox(material / "models" / "objects")]
     with Runtime({"detector": setting}) as runtime:

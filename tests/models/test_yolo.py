@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ml import DETECTOR, DetectOptions, Failure, Picture, Runtime, Things
+from ml.cli import main
 from ml.engines import ort
 from ml.results import Thing
 from tests.ml.pages import page, plain
@@ -133,6 +134,25 @@ def test_a_checkpoint_without_its_onnx_form_names_the_command(tmp_path: Path, mo
         (tmp_path / "yolo11n").mkdir()
         shutil.copy(built("yolo") / "yolo11n" / "yolo11n.pt", tmp_path / "yolo11n")
         assert runtime.status()[0].last_error == "Not exported: yolo11n. Run: python -m ml models export yolo11n"
+
+
+def test_a_checkpoint_becomes_an_onnx_file_by_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path))
+    assert main(["models", "export", "yolo26n"]) == 1
+    assert "models pull yolo26n" in capsys.readouterr().err
+    (tmp_path / "yolo26n").mkdir()
+    shutil.copy(built("yolo") / "yolo26n" / "yolo26n.pt", tmp_path / "yolo26n")
+    assert main(["models", "export", "yolo26n"]) == 0
+    assert "kept" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "yolo26n" / "onnx").iterdir()) == ["weights.json", "yolo26n.onnx"]
+    (result,) = asked("yolo_onnx", tmp_path / "yolo26n", PICTURES[:1])
+    assert isinstance(result, Things)
+    (tmp_path / "yolo26n" / "yolo26n.pt").write_bytes(b"PK half a file")
+    assert main(["models", "export", "yolo26n"]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    assert (tmp_path / "yolo26n" / "onnx" / "yolo26n.onnx").is_file()
 
 
 ALONE = """
