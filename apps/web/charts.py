@@ -1,11 +1,15 @@
 """Where the bars of a chart stand. Everything is a share of the drawing, so that one drawing fits every screen and its
-words keep their size."""
+words keep their size. A word is shown only where it has room."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 LEAST = 0.6  # percent: what is there at all is seen
-YEAR_ROOM = 4  # neighbours that a group needs for its name: three of 36 are 30 pixels on a phone, as wide as the name
+LEAST_SLOTS = 12  # so that a single column does not fill the page
+
+# The widths from which the page may show more words, in pixels: the style sheet has the same names and numbers.
+WIDTHS = {"narrow": 328, "medium": 640, "wide": 1000}
+LETTER, GAP = 7, 2  # pixels: a digit of the chart's words, and between two of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +19,9 @@ class Value:
     shown: str  # the amount in words
     params: str = ""  # the search behind it; empty: it leads nowhere
     short: str = ""  # the label where there is little room
-    is_major: bool = True  # named also where there is no room for all
+    is_major: bool = False  # one in five: named also where there is no room for all
     group: str = ""  # what stands below the axis once for neighbours, such as the year of months
+    note: str = ""  # said quietly beside the label
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,8 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An upright bar, `x`, `y`, `width` and `height` as SVG writes them."""
+    """An upright bar, `x`, `y`, `width` and `height` as SVG writes them. Each `_at` names the widths at which these
+    words have room, such as `medium wide`."""
 
     value: Value
     slot: str  # the left edge of what belongs to this column
@@ -39,7 +45,9 @@ class Column:
     width: str
     height: str
     middle: str
-    group: str  # the value's group, on the first column of it, where there is room for a name
+    shown_at: str
+    short_at: str
+    group_at: str
 
 
 def bars(values: Sequence[Value]) -> list[Bar]:
@@ -51,11 +59,10 @@ def bars(values: Sequence[Value]) -> list[Bar]:
 def columns(values: Sequence[Value], *, fill: float = 0.72) -> list[Column]:
     """Columns side by side, the largest filling the height. `fill` is how much of its slot a column takes."""
     largest = max((value.amount for value in values), default=0)
-    slot = 100 / len(values) if values else 0
+    slot = 100 / max(len(values), LEAST_SLOTS)
+    groups = {name: _named_groups(values, slot * width / 100) for name, width in WIDTHS.items()}
     drawn = []
     for place, value in enumerate(values):
-        begins = place == 0 or values[place - 1].group != value.group
-        has_room = [other.group for other in values[place : place + YEAR_ROOM]] == [value.group] * YEAR_ROOM
         height = _share(value.amount, largest)
         drawn.append(
             Column(
@@ -67,10 +74,51 @@ def columns(values: Sequence[Value], *, fill: float = 0.72) -> list[Column]:
                 width=_percent(slot * fill),
                 height=_percent(height),
                 middle=_percent((place + 0.5) * slot),
-                group=value.group if begins and has_room else "",
+                shown_at=_fits(value.shown, slot * _free(values, place)),
+                short_at=_fits(value.short, slot * (5 if value.is_major else 1)),
+                group_at=" ".join(name for name, named in groups.items() if place in named),
             )
         )
     return drawn
+
+
+def _named_groups(values: Sequence[Value], slot: float) -> set[int]:
+    """The columns that a group's name stands below, where a column is `slot` pixels wide: groups that are as wide as
+    their names; where there is none, as many as have room."""
+    begins = [place for place, value in enumerate(values) if place == 0 or values[place - 1].group != value.group]
+    ends = [*begins, max(len(values), LEAST_SLOTS)][1:]
+    fitting = {
+        begin
+        for begin, end in zip(begins, ends, strict=True)
+        if values[begin].group and _wide(values[begin].group) <= (end - begin) * slot
+    }
+    if fitting:
+        return fitting
+    named, free = set[int](), 0.0
+    for begin in begins:
+        if values[begin].group and begin * slot >= free:
+            named.add(begin)
+            free = begin * slot + _wide(values[begin].group)
+    return named
+
+
+def _free(values: Sequence[Value], place: int) -> int:
+    """How many slots the words above a column have: they may hang over neighbours without a bar."""
+    each_side = 0
+    while not any(
+        values[other].amount for other in (place - each_side - 1, place + each_side + 1) if 0 <= other < len(values)
+    ) and each_side < len(values):
+        each_side += 1
+    return 1 + each_side
+
+
+def _fits(words: str, share: float) -> str:
+    """The widths at which the words fit into this share of the drawing, in percent."""
+    return " ".join(name for name, width in WIDTHS.items() if _wide(words) <= width * share / 100)
+
+
+def _wide(words: str) -> int:
+    return LETTER * len(words) + GAP
 
 
 def _share(amount: float, largest: float) -> float:

@@ -18,8 +18,8 @@ from apps.library.paging import BadCursor
 from apps.search import services
 from apps.search.query import BadQuery, Query
 from apps.search.services import Facets, Suggestion
+from apps.tagging.labels import tag_label
 from apps.tagging.models import Tag
-from apps.web.templatetags.pictures import tag_label
 
 PAGE = 60
 MOST_COUNTED = 1_000_000
@@ -126,7 +126,7 @@ def tag_in_words(tag: str) -> str:
     """`temporal:golden_hour` as people read it: the family is said, since a name alone may belong to two."""
     family, _colon, name = tag.partition(":")
     label: str | Promise = Tag.Family(family).label if family in Tag.Family.values else family
-    return _("any %(family)s tag") % {"family": label} if name == "*" else f"{tag_label(name)} ({label})"
+    return _("any %(family)s tag") % {"family": label} if name == "*" else f"{tag_label(family, name)} ({label})"
 
 
 def _tag_choices(facets: Facets, query: Query) -> list[tuple[str, list[Choice]]]:
@@ -135,7 +135,7 @@ def _tag_choices(facets: Facets, query: Query) -> list[tuple[str, list[Choice]]]
     for facet in facets.tags:
         family, _colon, name = facet.label.partition(":")
         if facet.label not in query.tags:
-            by_family.setdefault(family, []).append(Choice(facet.label, tag_label(name), facet.count))
+            by_family.setdefault(family, []).append(Choice(facet.label, tag_label(family, name), facet.count))
     return [(str(family.label), by_family[family.value]) for family in Tag.Family if family.value in by_family]
 
 

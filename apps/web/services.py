@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count, Sum
 from django.utils import timezone
+from django.utils.translation import get_language
 from django_q.models import OrmQ
 
 from apps.accounts.scope import Scope
@@ -22,6 +23,7 @@ from apps.library.models import Asset, File
 from apps.search import services as search
 from apps.search.query import Query
 from apps.search.services import Suggestion
+from apps.tagging.labels import format_label
 from apps.tagging.models import AssetTag, Tag
 from apps.tagging.steps import SOURCE
 
@@ -82,10 +84,11 @@ def statistics(scope: Scope) -> Statistics:
 
 
 def _key(scope: Scope) -> str:
-    """Names the rights, the libraries, how many items there are, and the last change of what can be found."""
+    """Names the language, the rights, the libraries, how many items there are, and the last change of what can be
+    found."""
     libraries = hashlib.sha256(repr(sorted(scope.readable)).encode()).hexdigest()[:16]
     tally = StepTally.objects.visible_to(scope).filter(step=STEPS[0].name).aggregate(n=Sum("difference"))
-    return f"statistics:{scope.cache_key}:{libraries}:{tally['n'] or 0}:{search.version()}"
+    return f"statistics:{get_language()}:{scope.cache_key}:{libraries}:{tally['n'] or 0}:{search.version()}"
 
 
 def _counted(scope: Scope) -> Statistics:
@@ -154,7 +157,7 @@ def _formats(scope: Scope) -> tuple[Figure, ...]:
         .values_list("tag__name", "n", "bytes")
     )
     return tuple(
-        Figure(name.upper(), count, Query(tags=(f"{Tag.Family.FORMAT.value}:{name}",)).to_params(), size or 0)
+        Figure(format_label(name), count, Query(tags=(f"{Tag.Family.FORMAT.value}:{name}",)).to_params(), size or 0)
         for name, count, size in rows
     )
 

@@ -14,12 +14,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from apps.library.access import scope_of
+from apps.tagging.labels import tag_label
 from apps.tagging.models import Tag
 from apps.web import services
 from apps.web.charts import Value, bars, columns
 from apps.web.services import Figure, MonthFigure, StepTime
 from apps.web.templatetags.pages import duration
-from apps.web.templatetags.pictures import tag_label
 
 MONTHS_DRAWN = 36
 
@@ -28,10 +28,13 @@ MONTHS_DRAWN = 36
 @login_required
 def statistics(request: HttpRequest) -> HttpResponse:
     numbers = services.statistics(scope_of(request))
+    months, years = _months(numbers.months), _years(numbers.months)
     context = {
         "numbers": numbers,
-        "months": columns(_months(numbers.months)),
-        "years": columns(_years(numbers.months)),
+        "months": columns(months[-MONTHS_DRAWN:]),
+        "all_months": months,
+        "years": columns(years),
+        "all_years": years,
         "tags": bars(_tagged(numbers.tags)),
         "families": bars(_shares(numbers.families, numbers.items)),
         "kinds": bars(_stored(numbers.kinds)),
@@ -48,12 +51,13 @@ def _counted(figures: Iterable[Figure]) -> list[Value]:
 
 
 def _tagged(figures: Iterable[Figure]) -> list[Value]:
-    """`family:name` as people read it."""
+    """`family:name` as people read it: a name alone may belong to two families."""
     values = []
     for figure in figures:
         family, _colon, name = figure.label.partition(":")
-        label = f"{tag_label(name)} ({Tag.Family(family).label})" if family in Tag.Family.values else figure.label
-        values.append(Value(label, figure.count, intcomma(figure.count), figure.params))
+        known = family in Tag.Family.values
+        label, note = (tag_label(family, name), str(Tag.Family(family).label)) if known else (figure.label, "")
+        values.append(Value(label, figure.count, intcomma(figure.count), figure.params, note=note))
     return values
 
 
@@ -89,28 +93,22 @@ def _times(steps: Iterable[StepTime]) -> list[Value]:
 
 
 def _months(figures: Sequence[MonthFigure]) -> list[Value]:
-    """The newest months in a row, oldest first; a month without items has its place too."""
-    if not figures:
-        return []
-    known = {(figure.year, figure.month): figure for figure in figures}
-    newest = max(known)
-    oldest = max(min(known), _months_before(newest, MONTHS_DRAWN - 1))
+    """Only months with items, oldest first: one picture of long ago, or of a camera whose clock is wrong, would leave
+    little room for the others."""
     values = []
-    place = oldest
-    while place <= newest:
-        figure = known.get(place)
-        count = figure.count if figure else 0
-        first = date(*place, 1)
-        params = figure.params if figure else ""
-        short, group = say_date(first, "M"), str(first.year)
-        values.append(Value(say_date(first, "F Y"), count, intcomma(count), params, short, is_major=False, group=group))
-        place = _months_before(place, -1)
+    for figure in reversed(figures):
+        first = date(figure.year, figure.month, 1)
+        values.append(
+            Value(
+                say_date(first, "F Y"),
+                figure.count,
+                intcomma(figure.count),
+                figure.params,
+                short=say_date(first, "M"),
+                group=str(first.year),
+            )
+        )
     return values
-
-
-def _months_before(month: tuple[int, int], count: int) -> tuple[int, int]:
-    year, place = divmod(month[0] * 12 + month[1] - 1 - count, 12)
-    return year, place + 1
 
 
 def _years(figures: Sequence[MonthFigure]) -> list[Value]:

@@ -82,12 +82,37 @@ def number_of(shown: str) -> int:
 
 
 @pytest.mark.usefixtures("collection")
-def test_years_and_months_are_drawn_without_gaps(alice: User) -> None:
+def test_years_are_drawn_without_gaps_and_months_where_there_are_items(alice: User) -> None:
     page = signed_in(alice).get(reverse("statistics")).content.decode()
 
     assert "January 2022: 1" in page
     assert "February 2024: 2" in page
-    assert page.count('<text class="label') == 36 + 3  # the months up to the newest one, and the years
+    assert page.count('<text class="label') == 3 + 3
+    assert "Months with items" in page
+
+
+def test_of_many_months_the_last_are_drawn_and_the_table_has_all(alice: User) -> None:
+    home = home_of(alice)
+    for place in range(40):
+        at = datetime(2020 + place // 12, place % 12 + 1, 5, tzinfo=UTC)
+        Asset.objects.filter(pk=picture(home).pk).update(sort_at=at)
+
+    page = signed_in(alice).get(reverse("statistics")).content.decode()
+    drawn, table = page.split('id="months"')[1].split("</svg>", 1)[0], page.split("<tbody>")[1].split("</tbody>")[0]
+
+    assert "The last 36 months with items; the table has all of them" in page
+    assert drawn.count("<a ") == 36
+    assert table.count("<a ") == 40
+    assert "January 2020" in table
+    assert "January 2020" not in drawn
+
+
+@pytest.mark.usefixtures("collection")
+def test_tags_are_called_as_people_write_them(alice: User) -> None:
+    page = signed_in(alice).get(reverse("statistics")).content.decode()
+
+    assert re.search(r'tag=format%3Ajpeg">JPEG <span[^>]*>Format</span></a>', page)
+    assert re.search(r'tag=temporal%3Ayear_2024">2024 <span[^>]*>Time</span></a>', page)
 
 
 @pytest.mark.usefixtures("collection")

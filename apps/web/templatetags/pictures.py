@@ -6,6 +6,8 @@ from django import template
 from django.utils.translation import gettext_lazy as _
 
 from apps.library.models import Asset
+from apps.tagging import labels
+from apps.tagging.models import Tag
 from apps.web import timeline
 
 register = template.Library()
@@ -64,9 +66,13 @@ def exposure(seconds: float) -> str:
 
 
 @register.filter
-def tag_label(name: str) -> str:
-    """`golden_hour` is what the address says; people read `golden hour`."""
-    return name.replace("_", " ")
+def tag_label(tag: Tag) -> str:
+    return labels.tag_label(tag.family, tag.name)
+
+
+@register.filter
+def format_label(name: str) -> str:
+    return labels.format_label(name)
 
 
 @register.filter
