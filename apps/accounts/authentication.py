@@ -1,10 +1,14 @@
 """How a request says who asks: a browser's session, a mobile session, or a key."""
 
+from contextlib import suppress
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 from allauth.headless.internal.sessionkit import authenticate_by_x_session_token
 from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.auth import get_user
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,6 +20,7 @@ from rest_framework.request import Request
 from apps.accounts.models import ApiKey, User
 from apps.accounts.services import find_key
 
+SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 NOTED_EVERY = timedelta(minutes=1)  # how often a use is written down
 
 
@@ -69,3 +74,12 @@ def recognise_program(request: HttpRequest) -> None:
         if found is not None:
             request.user, request.auth = found  # type: ignore[attr-defined]
             return
+
+
+def is_somebody(request: HttpRequest) -> bool:
+    """Whether anybody we know asks, before the middleware ran."""
+    request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    request.user = get_user(request)
+    with suppress(AuthenticationFailed):
+        recognise_program(request)
+    return request.user.is_authenticated

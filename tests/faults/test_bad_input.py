@@ -147,6 +147,20 @@ def test_a_wrong_key_is_refused_and_learns_nothing(client: Client) -> None:
     assert is_problem(stranger.ask("GET", "/api/assets/1/"), 401)
 
 
+@pytest.mark.parametrize(("path", "status"), [("/api/account/", b"413"), ("/api/uploads/", b"401")])
+def test_a_stranger_fills_no_disk(house: House, client: Client, path: str, status: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", house.port), timeout=10) as wire:
+        wire.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\nContent-Length: 100000000\r\n\r\n".encode()
+            + bytes(1000)
+        )
+        assert wire.recv(1000).split()[1] == status  # without waiting for the rest
+
+
+def test_a_large_file_of_somebody_known_is_taken(client: Client) -> None:
+    assert client.send(jpeg(6) + bytes(5_000_000)).status_code == 201
+
+
 @pytest.mark.parametrize("length", [1_000_000, 10])
 def test_a_client_that_goes_away_or_lies_about_the_length_leaves_nothing(client: Client, length: int) -> None:
     before = client.everything()
