@@ -125,7 +125,7 @@ PROFILES: tuple[Profile, ...] = (
             Chosen("ocr", "rapidocr", 560, 200, "estimate"),
             Chosen("image_embedder", "open_clip_onnx", 800, 10, "estimate", _TOWERS),
             Chosen("query_embedder", "open_clip_onnx", 800, 20, "estimate", _TOWERS),
-            Chosen("tagger", "ram_plus", 2000, 30, "estimate"),
+            Chosen("tagger", "ram_plus", 2200, 30, "estimate"),
             Chosen("text_embedder", "minilm", 600, 20, "estimate", _MANY_LANGUAGES),
             Chosen("detector", "yolox", 200, 30, "estimate", {"weights": "yolox_s"}),
             Chosen("faces", "yunet_sface", 180, 60, "estimate"),

@@ -276,7 +276,7 @@ ROWS: tuple[Weights, ...] = (
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0",
         source=f"{_HUB}/xinyu1205/recognize-anything-plus-model",
-        memory_mb=2000,
+        memory_mb=2200,
         good_at="The best tags: 4,585 of them, with thresholds of their own; wants a GPU.",
     ),
     # -- Things -------------------------------------------------------------------------------------------------------
