@@ -169,7 +169,7 @@ def load(name: str) -> RamPlus:
     _check_known(name, path)
     tags = len(Vocabulary.read(name).names)
     try:
-        # Mapped, because half of the file is what training left behind.
+        # Mapped: the published file holds twice what the model takes.
         told = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         numbers = renamed(told["model"])
         model = RamPlus(Sizes.of(numbers, tags))
