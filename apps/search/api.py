@@ -18,7 +18,9 @@ from apps.library.access import scope_of
 from apps.library.models import Asset
 from apps.search import services
 from apps.search.query import Query
-from apps.search.services import Hit
+from apps.search.services import Hit, Suggestion
+from apps.tagging.labels import tag_label
+from apps.tagging.models import Tag
 
 LARGEST_PAGE = 200
 SUGGESTIONS, MOST_SUGGESTIONS = 10, 20
@@ -91,7 +93,9 @@ SUGGESTION = inline_serializer(
     "Suggestion",
     {
         "kind": serializers.ChoiceField(("tag", "place", "camera", "keyword", "word", "name")),
-        "label": serializers.CharField(),
+        "label": serializers.CharField(help_text="Of a tag: family:name."),
+        "title": serializers.CharField(help_text="The label as people read it."),
+        "family": serializers.CharField(help_text="The family of a tag as people read it; else empty."),
         "count": serializers.IntegerField(help_text="So many are found by `params`; for words at least so many."),
         "params": serializers.CharField(help_text="The parameters of the search behind it."),
     },
@@ -102,6 +106,12 @@ MONTH = inline_serializer(
     {"year": serializers.IntegerField(), "month": serializers.IntegerField(), "count": serializers.IntegerField()},
     many=True,
 )
+
+
+def _suggested(suggestion: Suggestion) -> dict[str, Any]:
+    family, _colon, name = suggestion.label.partition(":") if suggestion.kind == "tag" else ("", "", "")
+    words = {"title": tag_label(family, name), "family": str(Tag.Family(family).label)} if family else {}
+    return {**asdict(suggestion), "title": suggestion.label, "family": "", **words}
 
 
 # -- What comes in ----------------------------------------------------------------------------------------------------
@@ -167,7 +177,7 @@ class Suggest(ApiView):
             raise serializers.ValidationError(
                 {"limit": [_("Give a number from 1 to %(most)s.") % {"most": MOST_SUGGESTIONS}]}
             )
-        return Response([asdict(each) for each in services.suggest(scope_of(request), text, int(limit))])
+        return Response([_suggested(each) for each in services.suggest(scope_of(request), text, int(limit))])
 
 
 class Timeline(ApiView):

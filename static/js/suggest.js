@@ -97,10 +97,9 @@ function option(one, sign) {
   row.dataset.kind = one.kind;
   const name = document.createElement("span");
   const count = document.createElement("span");
-  const [family, tag] = one.kind === "tag" ? one.label.split(/:(.*)/s) : ["", one.label];
-  name.textContent = family ? tag.replaceAll("_", " ") : one.label;
+  name.textContent = one.title;
   count.className = "count";
-  count.textContent = family ? `${family} · ${numbers.format(one.count)}` : numbers.format(one.count);
+  count.textContent = one.family ? `${one.family} · ${numbers.format(one.count)}` : numbers.format(one.count);
   row.append(icon(sign), name, count);
   return row;
 }

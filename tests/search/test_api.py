@@ -52,9 +52,17 @@ def test_a_search_says_why(make_asset: MakeAsset, reader: Client) -> None:
 def test_suggestions_and_months(make_asset: MakeAsset, reader: Client) -> None:
     make_asset("beach.jpg", city="Beacon")
     assert get(reader, "/api/search/suggest/?q=beac&limit=1") == [
-        {"kind": "place", "label": "Beacon", "count": 1, "params": "place=Beacon"}
+        {"kind": "place", "label": "Beacon", "title": "Beacon", "family": "", "count": 1, "params": "place=Beacon"}
     ]
     assert get(reader, "/api/timeline/?q=beach") == [{"year": 2024, "month": 1, "count": 1}]
+
+
+def test_a_suggested_tag_is_called_as_on_the_pages(make_asset: MakeAsset, reader: Client) -> None:
+    make_asset("beach.jpg", tags=("quality:soft_focus",))
+
+    [found] = get(reader, "/api/search/suggest/?q=foc")
+
+    assert (found["label"], found["title"], found["family"]) == ("quality:soft_focus", "Soft focus", "Quality")
 
 
 @pytest.mark.parametrize(
