@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 LEAST = 0.6  # percent: what is there at all is seen
-LEAST_SLOTS = 12  # so that a single column does not fill the page
+LEAST_SLOTS = 10  # so that a single column does not fill the page
 
 # The widths from which the page may show more words, in pixels: the style sheet has the same names and numbers.
 WIDTHS = {"narrow": 328, "medium": 640, "wide": 1000}
@@ -83,8 +83,8 @@ def columns(values: Sequence[Value], *, fill: float = 0.72) -> list[Column]:
 
 
 def _named_groups(values: Sequence[Value], slot: float) -> set[int]:
-    """The columns that a group's name stands below, where a column is `slot` pixels wide: groups that are as wide as
-    their names; where there is none, as many as have room."""
+    """The columns that a group's name stands below, where a column is `slot` pixels wide: all groups that are as
+    wide as their names, and of the others those whose names are in nobody's way."""
     begins = [place for place, value in enumerate(values) if place == 0 or values[place - 1].group != value.group]
     ends = [*begins, max(len(values), LEAST_SLOTS)][1:]
     fitting = {
@@ -92,13 +92,13 @@ def _named_groups(values: Sequence[Value], slot: float) -> set[int]:
         for begin, end in zip(begins, ends, strict=True)
         if values[begin].group and _wide(values[begin].group) <= (end - begin) * slot
     }
-    if fitting:
-        return fitting
     named, free = set[int](), 0.0
     for begin in begins:
-        if values[begin].group and begin * slot >= free:
+        end = begin * slot + _wide(values[begin].group)
+        is_free = begin * slot >= free and not any(begin * slot < other * slot < end for other in fitting)
+        if values[begin].group and (begin in fitting or is_free):
             named.add(begin)
-            free = begin * slot + _wide(values[begin].group)
+            free = end
     return named
 
 
