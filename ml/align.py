@@ -15,8 +15,8 @@ SIDE = 112
 #: Where eyes, nose and corners of the mouth lie in it: the places that ArcFace's authors chose, and SFace's took over.
 _PLACES = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
 
-#: Of a face that looks straight ahead, in parts of the way from the eyes down to the mouth: where the nose is.
-_NOSE_ASIDE, _NOSE_DOWN = 0.0, 0.5
+#: How far down from the eyes to the mouth the nose is when a face looks straight ahead.
+_NOSE_DOWN = 0.5
 
 #: Sides in pixels: too small to tell people apart, and no longer any better.
 _TINY, _LARGE = 16, 112
@@ -35,23 +35,35 @@ def upright(landmarks: Numbers) -> npt.NDArray[np.float64]:
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
 
 
+def around(landmarks: Numbers, side: int) -> npt.NDArray[np.float64]:
+    """The way into a square of so many pixels, in the middle half of which lies what `crop` shows."""
+    scale = side / SIDE / 2
+    matrix = scale * upright(landmarks)
+    matrix[:, 2] += side / 4
+    return matrix
+
+
 def crop(picture: Picture, landmarks: Numbers) -> Picture:
     """112 x 112 pixels of the face; black where the picture ends."""
-    matrix = upright(landmarks)
-    scale = float(np.hypot(*matrix[:, 0]))
-    picture, matrix = _near(picture, matrix, scale)
-    return np.asarray(cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR), np.uint8)
+    return cut(picture, upright(landmarks), SIDE)
 
 
-def _near(picture: Picture, matrix: npt.NDArray[np.float64], scale: float) -> tuple[Picture, npt.NDArray[np.float64]]:
+def cut(picture: Picture, matrix: npt.NDArray[np.float64], side: int) -> Picture:
+    """A square of a picture, by the way into it (2 x 3)."""
+    picture, matrix = _near(picture, matrix, side)
+    return np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _near(picture: Picture, matrix: npt.NDArray[np.float64], side: int) -> tuple[Picture, npt.NDArray[np.float64]]:
     """The part that is needed, reduced to at most twice the size that is wanted, and the way from there.
 
     From a larger one single pixels would be picked out, and the same face would look different in each photo.
     """
-    if scale >= 0.5:
+    scale = float(np.hypot(*matrix[:, 0]))
+    if scale >= 0.5 or scale < 1e-6:
         return picture, matrix
     back = cv2.invertAffineTransform(matrix)
-    corners = np.array([[0, 0, 1], [SIDE, 0, 1], [0, SIDE, 1], [SIDE, SIDE, 1]]) @ back.T
+    corners = np.array([[0, 0, 1], [side, 0, 1], [0, side, 1], [side, side, 1]]) @ back.T
     height, width = picture.shape[:2]
     left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width - 1, height - 1])
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int), [left + 1, top + 1], [width, height])
@@ -60,9 +72,7 @@ def _near(picture: Picture, matrix: npt.NDArray[np.float64], scale: float) -> tu
     reduced = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
     across, down = part.shape[1] / size[0], part.shape[0] / size[1]
     # The middle of a pixel, not its corner, is where it was.
-    to_picture = np.array(
-        [[across, 0, left + across / 2 - 0.5], [0, down, top + down / 2 - 0.5], [0, 0, 1]], np.float64
-    )
+    to_picture = np.array([[across, 0, left + across / 2 - 0.5], [0, down, top + down / 2 - 0.5], [0, 0, 1]])
     return reduced, matrix @ to_picture
 
 
@@ -82,6 +92,6 @@ def _straight(landmarks: Numbers) -> float:
     eyes, mouth = (right_eye + left_eye) / 2, (right_mouth + left_mouth) / 2
     down = mouth - eyes
     length = max(float(down @ down), 1e-9)
-    aside = abs(float(down[0] * (nose - eyes)[1] - down[1] * (nose - eyes)[0])) / length - _NOSE_ASIDE
+    aside = abs(float(down[0] * (nose - eyes)[1] - down[1] * (nose - eyes)[0])) / length
     below = abs(float(down @ (nose - eyes)) / length - _NOSE_DOWN)
     return 1 - aside / 0.6 - max(0.0, below - 0.15)
