@@ -10,6 +10,7 @@ LEAST_SLOTS = 10  # so that a single column does not fill the page
 # The widths from which the page may show more words, in pixels: the style sheet has the same names and numbers.
 WIDTHS = {"narrow": 328, "medium": 640, "wide": 1000}
 LETTER, GAP = 7, 2  # pixels: a digit of the chart's words, and between two of them
+WORD_HEIGHT = 15  # percent of the drawing, with some air
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +60,22 @@ def bars(values: Sequence[Value]) -> list[Bar]:
 def columns(values: Sequence[Value], *, fill: float = 0.72) -> list[Column]:
     """Columns side by side, the largest filling the height. `fill` is how much of its slot a column takes."""
     largest = max((value.amount for value in values), default=0)
+    heights = [_share(value.amount, largest) for value in values]
     slot = 100 / max(len(values), LEAST_SLOTS)
     groups = {name: _named_groups(values, slot * width / 100) for name, width in WIDTHS.items()}
     drawn = []
     for place, value in enumerate(values):
-        height = _share(value.amount, largest)
         drawn.append(
             Column(
                 value=value,
                 slot=_percent(place * slot),
                 slot_width=_percent(slot),
                 x=_percent((place + (1 - fill) / 2) * slot),
-                y=_percent(100 - height),
+                y=_percent(100 - heights[place]),
                 width=_percent(slot * fill),
-                height=_percent(height),
+                height=_percent(heights[place]),
                 middle=_percent((place + 0.5) * slot),
-                shown_at=_fits(value.shown, slot * _free(values, place)),
+                shown_at=_fits(value.shown, slot * _free(heights, place)),
                 short_at=_fits(value.short, slot * (5 if value.is_major else 1)),
                 group_at=" ".join(name for name, named in groups.items() if place in named),
             )
@@ -102,14 +103,14 @@ def _named_groups(values: Sequence[Value], slot: float) -> set[int]:
     return named
 
 
-def _free(values: Sequence[Value], place: int) -> int:
-    """How many slots the words above a column have: they may hang over neighbours without a bar."""
-    each_side = 0
-    while not any(
-        values[other].amount for other in (place - each_side - 1, place + each_side + 1) if 0 <= other < len(values)
-    ) and each_side < len(values):
-        each_side += 1
-    return 1 + each_side
+def _free(heights: Sequence[float], place: int) -> int:
+    """How many slots the words above a column have: they may hang over neighbours that are much lower."""
+    taken = [
+        abs(other - place)
+        for other, height in enumerate(heights)
+        if other != place and height and height + WORD_HEIGHT > heights[place]
+    ]
+    return min(taken, default=len(heights))
 
 
 def _fits(words: str, share: float) -> str:

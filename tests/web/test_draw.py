@@ -13,10 +13,11 @@ def test_every_count_that_has_room_is_shown() -> None:
     assert {column.shown_at for column in columns(months(*[1234] * 12))} == {"medium wide"}
 
 
-def test_a_count_may_hang_over_neighbours_without_a_bar() -> None:
+def test_a_count_may_hang_over_lower_neighbours() -> None:
     drawn = columns(months(*[0, 0, 1234, 0, 0] * 7))
 
     assert drawn[2].shown_at == "narrow medium wide"
+    assert columns(months(*[10, 10, 1234, 10, 10] * 7))[2].shown_at == "narrow medium wide"
     assert columns(months(*[0, 1234, 1234, 0, 0] * 7))[2].shown_at == ""
 
 
