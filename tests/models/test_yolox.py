@@ -10,7 +10,7 @@ from ml import DETECTOR, DetectOptions, Failure, Picture, Runtime, Things
 from tests.models import built
 from tests.models.yolox import CELL, KINDS, SIDE, write
 
-pytest.importorskip("onnxruntime", reason="the extra ml is not installed")
+pytest.importorskip("onnx", reason="the models are made with onnx: make test-ml")
 
 MAGENTA, RED = (255, 0, 255), (255, 0, 0)
 
