@@ -79,7 +79,7 @@ PROFILES: tuple[Profile, ...] = (
             Chosen("tagger", "clip_zeroshot", 60, 2, "estimate", _SMALL_TOWERS),
             Chosen("text_embedder", "minilm", 150, 20, "estimate"),
             Chosen("detector", "yolox", 80, 30, "measured"),
-            Chosen("faces", "yunet_sface", 180, 200, "estimate"),
+            Chosen("faces", "yunet_sface", 250, 200, "estimate"),
             Chosen("transcriber", "whisper", 400, 250, "estimate"),
         ),
         wished_weights=(
@@ -103,7 +103,7 @@ PROFILES: tuple[Profile, ...] = (
             Chosen("tagger", "clip_zeroshot", 60, 2, "estimate", _TOWERS),
             Chosen("text_embedder", "minilm", 600, 20, "estimate", _MANY_LANGUAGES),
             Chosen("detector", "yolox", 200, 60, "estimate", {"weights": "yolox_s"}),
-            Chosen("faces", "yunet_sface", 180, 100, "estimate"),
+            Chosen("faces", "yunet_sface", 250, 100, "estimate"),
             Chosen("transcriber", "whisper", 900, 100, "estimate", {"weights": "faster-whisper-small"}),
         ),
         wished_weights=(
@@ -128,7 +128,7 @@ PROFILES: tuple[Profile, ...] = (
             Chosen("tagger", "ram_plus", 2200, 30, "estimate"),
             Chosen("text_embedder", "minilm", 600, 20, "estimate", _MANY_LANGUAGES),
             Chosen("detector", "yolox", 200, 30, "estimate", {"weights": "yolox_s"}),
-            Chosen("faces", "yunet_sface", 180, 60, "estimate"),
+            Chosen("faces", "yunet_sface", 250, 60, "estimate"),
             Chosen("transcriber", "whisper", 2500, 60, "estimate", {"weights": "faster-whisper-large-v3-turbo"}),
             Chosen("captioner", "blip2", 8000, 400, "estimate"),
             Chosen("answerer", "blip2", 8000, 400, "estimate"),
