@@ -16,6 +16,7 @@ from ml import (
     ANSWERER,
     CAPTIONER,
     DETECTOR,
+    DIARIZER,
     FACES,
     IMAGE_EMBEDDER,
     LLM,
@@ -44,6 +45,7 @@ from ml import (
     Tags,
     Things,
     Transcript,
+    Turns,
     Vector,
 )
 from ml.packages import command_for, missing_packages
@@ -51,7 +53,7 @@ from ml.registry import BACKENDS, Row
 from tests.ml.cloud_server import CloudServer
 from tests.ml.pages import page, plain
 from tests.ml.portraits import group
-from tests.ml.sounds import HIGH, LOW, sung
+from tests.ml.sounds import sung
 from tests.models import built
 from tests.models.tags import COUNT
 
@@ -107,6 +109,10 @@ def same_sentiment(one: Sentiment, other: Sentiment) -> bool:
     return one.label == other.label and abs(one.score - other.score) < 0.01
 
 
+def same_turns(one: Turns, other: Turns) -> bool:
+    return one.turns == other.turns
+
+
 def same_transcript(one: Transcript, other: Transcript) -> bool:
     times = [[(segment.start, segment.end) for segment in script.segments] for script in (one, other)]
     words = [(script.text, script.language, script.skipped_reason) for script in (one, other)]
@@ -125,7 +131,7 @@ SENTENCES = ["a dog on the beach", "two receipts from a supermarket", "snow"]
 MOODS = ["What a lovely day!", "The train leaves at nine.", "I am so sorry, the dog died."]
 WALLS = [plain((200, 0, 0)), plain((0, 200, 0)), plain((0, 0, 200))]
 PORTRAITS = [group((1, 0, 1), (2, 2, 3)), group((3, 1, 1)), group()]
-SOUNDS = [sung("ai", LOW), sung("oua", HIGH), sung("ii", LOW)]
+SOUNDS = [sung("ai"), sung("ouo"), sung("iia")]
 PORTRAITS = [group((1, 0, 1), (2, 2, 3)), group((3, 1, 1)), group()]
 NO_PICTURE = np.zeros((8, 8), np.float64)
 EXAMPLES = {
@@ -140,6 +146,7 @@ EXAMPLES = {
     "detector": Examples(DETECTOR, WALLS, bad=NO_PICTURE, same=same_things),
     "faces": Examples(FACES, PORTRAITS, bad=NO_PICTURE, same=same_faces),
     "transcriber": Examples(TRANSCRIBER, SOUNDS, bad=np.zeros(0, np.float32), same=same_transcript),
+    "diarizer": Examples(DIARIZER, SOUNDS, bad=np.zeros(0, np.float32), same=same_turns),
     "llm": Examples(LLM, [Prompt("Hello"), Prompt("Good evening"), Prompt("Bye")], bad=Prompt(" "), same=same_words),
 }
 
@@ -213,6 +220,8 @@ def weights(row: Row) -> dict[str, Any]:
         return {"weights": str(faces / "yunet.onnx"), "recogniser": str(faces / "recogniser.onnx")}
     if row.key in ("yolo", "yolo_onnx"):
         return {"weights": str(built("yolo") / "yolo11n")}
+    if row.key == "spectral":
+        return {"voice": str(built("silero"))}
     family = FAMILIES.get((row.role, row.key))
     return {"weights": str(built(family))} if family else {}
 
