@@ -313,6 +313,7 @@ ML: dict[str, Any] = {"ocr": {"BACKEND": env.text("MEDIAHUB_OCR", "rapidocr"), "
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "mediahub.formats"
 USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 

@@ -7,8 +7,8 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.template.defaultfilters import date as say_date
 from django.template.defaultfilters import filesizeformat
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
@@ -100,11 +100,11 @@ def _months(figures: Sequence[MonthFigure]) -> list[Value]:
         first = date(figure.year, figure.month, 1)
         values.append(
             Value(
-                say_date(first, "F Y"),
+                date_format(first, "YEAR_MONTH_FORMAT"),
                 figure.count,
                 intcomma(figure.count),
                 figure.params,
-                short=say_date(first, "M"),
+                short=date_format(first, "M"),
                 group=str(first.year),
             )
         )

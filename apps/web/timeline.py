@@ -46,7 +46,7 @@ def sections(scope: Scope, query: Query) -> list[Section]:
         if month.count > LONGEST_SECTION:
             found += _by_days(scope, within(query, first, last))
         else:
-            found.append(Section(first, last, month.count, date_format(first, "F Y")))
+            found.append(Section(first, last, month.count, date_format(first, "YEAR_MONTH_FORMAT")))
     return found
 
 
@@ -72,9 +72,9 @@ def _by_days(scope: Scope, query: Query) -> list[Section]:
 def _group(days: Sequence[tuple[date, int]]) -> Section:
     last, first = days[0][0], days[-1][0]
     if first == last:
-        label = date_format(first, "j F Y")
+        label = date_format(first, "DATE_FORMAT")
     else:
-        label = _("%(first)d to %(last)s") % {"first": first.day, "last": date_format(last, "j F Y")}
+        label = _("%(first)d to %(last)s") % {"first": first.day, "last": date_format(last, "DATE_FORMAT")}
     return Section(first, last, sum(count for _day, count in days), label)
 
 

@@ -2,13 +2,12 @@
 
 import { all, api } from "./api.js";
 import { say, setTheme } from "./app.js";
+import { day, moment } from "./dates.js";
 import { send } from "./forms.js";
 import { socket } from "./socket.js";
 
 const language = document.documentElement.lang;
 const numbers = new Intl.NumberFormat(language);
-const day = (text) => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(text));
-const moment = (text) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
 const form = (name) => document.querySelector(`[data-form="${name}"]`);
 const list = (name) => document.querySelector(`[data-list="${name}"]`);
 const fill = (text, values) => interpolate(text, values, true);
