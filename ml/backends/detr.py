@@ -21,6 +21,8 @@ from .detecting import Seen, things_of
 #: by the model's own measure nothing would be left of it.
 _LONGEST = 20
 _FRAME = 1000, 50
+#: DETR was taught COCO's numbers, some of which stand for nothing.
+_UNNAMED = "N/A"
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,11 @@ class Detr(Backend[Picture, DetectOptions, _Asked, _Found, Things]):
             answers = zip(numbers, found.pred_boxes.float().cpu().numpy(), kinds.cpu().numpy(), strict=True)
             for number, of_one, of_kinds in answers:
                 boxes[number], scores[number] = of_one, of_kinds
+        named = np.array([name != _UNNAMED for name in self._names])
         sizes = np.array([[picture.shape[1::-1] * 2] for picture in batch.pictures], np.float32)
-        return _Found(Seen(from_centres(np.stack(boxes)) * sizes, np.stack(scores)), batch.places, batch.options)
+        return _Found(
+            Seen(from_centres(np.stack(boxes)) * sizes, np.stack(scores) * named), batch.places, batch.options
+        )
 
     def finish(self, raw: _Found) -> list[Things]:
         found = things_of(raw.seen, raw.places, self._names, raw.options)

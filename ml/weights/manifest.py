@@ -362,6 +362,23 @@ ROWS: tuple[Weights, ...] = (
         good_at="80 kinds of things, exact boxes; wants torch and a GPU.",
     ),
     Weights(
+        name="detr-resnet-50",
+        roles=("detector",),
+        backends=("detr",),
+        files=_hub(
+            "facebook/detr-resnet-50",
+            "model.safetensors",
+            "config.json",
+            "preprocessor_config.json",
+            revision="1d5f47bd3bdd2c4bbfa585418ffe6da5028b4c0b",
+        ),
+        code_licence="Apache-2.0 (transformers)",
+        weights_licence="Apache-2.0",
+        source=f"{_HUB}/facebook/detr-resnet-50",
+        memory_mb=1300,
+        good_at="80 kinds of things; the first of its family, slower than RT-DETR.",
+    ),
+    Weights(
         name="yolo26n",
         roles=("detector",),
         backends=("yolo", "yolo_onnx"),

@@ -1,5 +1,6 @@
 """RT-DETR, D-FINE and DETR: seeded numbers, the real loading path, and transformers' own reading of what comes out."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from ml import DETECTOR, DetectOptions, Failure, Picture, Runtime, Things
 from ml.coco import usual
+from ml.engines.torch import ensure_torchvision
 from ml.results import Thing
 from tests.ml.pages import page, plain
 from tests.models import built
@@ -44,8 +46,6 @@ def problem(key: str, folder: Path) -> str:
 
 def of_transformers(folder: Path, picture: Picture) -> list[tuple[str, float, list[float]]]:
     """What the library itself reads out of the same model: names, scores, boxes in pixels."""
-    from ml.engines.torch import ensure_torchvision
-
     ensure_torchvision()
     from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
@@ -97,6 +97,22 @@ def test_the_onnx_form_sees_what_the_torch_form_sees(part: str) -> None:
 def test_pictures_of_any_shape_are_looked_at(key: str, part: str) -> None:
     shapes = [plain((9, 200, 9))[:1, :1], np.zeros((10, 20_000, 3), np.uint8), np.zeros((20_000, 10, 3), np.uint8)]
     assert len(found(key, built("detr") / part, shapes, EVERYTHING)) == 3
+
+
+def test_a_folder_of_older_days_that_only_names_its_backbone_is_read(tmp_path: Path) -> None:
+    """As DETR was published: nothing is fetched for the backbone, its numbers are in the file."""
+    ensure_torchvision()
+    from transformers import DetrConfig, DetrForObjectDetection
+
+    small = {"d_model": 32, "num_queries": 5, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2}
+    small |= {"decoder_attention_heads": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32}
+    config = {"model_type": "detr", "backbone": "resnet10t", **small, "id2label": {"0": "N/A", "1": "person"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    DetrForObjectDetection(DetrConfig.from_pretrained(tmp_path)).save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    shutil.copy(built("detr") / "detr" / "preprocessor_config.json", tmp_path)
+    (result,) = found("detr", tmp_path, PICTURES[:1], EVERYTHING)
+    assert {thing.name for thing in result.things} <= {"person"}
 
 
 def test_half_a_file_says_what_to_do(tmp_path: Path) -> None:
