@@ -181,6 +181,8 @@ def local_settings() -> dict[str, list[BackendSetting]]:
     for row in registry.BACKENDS:
         if row.proof != "designed" and not row.leaves_house:
             wishes.setdefault(row.role, []).append({"BACKEND": row.key})
+    # Faces are found without a recogniser, too; who it is stays open.
+    wishes["faces"].append({"BACKEND": "yunet_sface", "OPTIONS": {"recogniser": ""}})
     return {role: _once(choices) for role, choices in wishes.items()}
 
 

@@ -1,6 +1,7 @@
 """Faces in photos: the real finder on pictures with known people, and how a face is brought upright."""
 
 import csv
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image, ImageFilter
 from ml import FACES, FaceOptions, Faces, Failure, Picture, Runtime
 from ml.align import SIDE, crop, quality, upright
 from ml.boxes import overlaps
+from ml.cli import main
 from ml.results import Face, Numbers
 from tests.ml.pages import plain
 
@@ -187,6 +189,21 @@ def test_without_a_recogniser_faces_have_no_vector(found: dict[str, Faces]) -> N
 def test_a_recogniser_that_is_not_installed_is_named_with_its_command(yunet: str) -> None:
     assert problem(finder(yunet, recogniser="sface")) == "Not installed: sface. Run: python -m ml models pull sface"
     assert problem(finder("yunet")) == "Not installed: yunet. Run: python -m ml models pull yunet"
+
+
+def test_an_imported_finder_finds_a_face_by_commands_alone(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path))
+    assert main(["models", "import", str(material / "models" / "face")]) == 0
+    capsys.readouterr()
+    assert main(["analyze", str(material / "photos" / PORTRAIT), "--only", "faces"]) == 0
+    answer = json.loads(capsys.readouterr().out)["faces"]
+    assert answer["model"] == "yunet@1"
+    (face,) = answer["faces"]
+    assert face["box"] == pytest.approx([0.41, 0.08, 0.67, 0.37], abs=0.03)
+    assert (face["space"], len(face["landmarks"])) == (None, 5)
+    assert face["quality"] > 0.9
 
 
 def test_half_a_file_says_what_to_do(yunet: str, tmp_path: Path) -> None:
