@@ -299,6 +299,16 @@ BACKENDS: tuple[Row, ...] = (
         proof="designed",
     ),
     Row(
+        key="spectral",
+        role="diarizer",
+        path="ml.backends.spectral.Spectral",
+        packages=("onnxruntime",),
+        code_licence="MediaHub's own",
+        weights_licence="MIT (Silero VAD)",
+        source="Clouds of cepstra, joined by the Bayesian information criterion; Silero VAD",
+        proof="real weights",
+    ),
+    Row(
         key="fake",
         role="ocr",
         path="ml.backends.fake.FakeOcr",

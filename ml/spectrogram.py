@@ -25,13 +25,13 @@ def log_mel(sound: Sound, *, bands: int, seconds: int) -> Numbers:
     pieces = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: heard * _STEP : _STEP]
     power = np.abs(np.fft.rfft(pieces * np.hanning(_WINDOW + 1)[:-1].astype(np.float32))) ** 2
     loud = np.full((bands, frames), _QUIETEST, np.float32)
-    loud[:, : len(power)] = np.maximum(_filters(bands) @ power.T, _QUIETEST)
+    loud[:, : len(power)] = np.maximum(mel_filters(bands) @ power.T, _QUIETEST)
     levels = np.log10(loud)
     return np.asarray((np.maximum(levels, levels.max() - _DEPTH) + 4) / 4, np.float32)
 
 
 @cache
-def _filters(bands: int) -> Numbers:
+def mel_filters(bands: int) -> Numbers:
     """Triangles of equal area, equally wide on Slaney's scale: linear below 1,000 Hz, logarithmic above."""
     scale = np.linspace(0, _slaney(RATE / 2), bands + 2)
     corners = np.where(scale < 15, scale * 200 / 3, 1000 * np.exp((scale - 15) * np.log(6.4) / 27))

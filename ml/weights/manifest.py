@@ -622,7 +622,7 @@ ROWS: tuple[Weights, ...] = (
     Weights(
         name="silero-vad-v6",
         roles=("transcriber", "diarizer"),
-        backends=("whisper",),
+        backends=("whisper", "spectral"),
         files=(
             WeightsFile(
                 "silero_vad_v6.onnx",
