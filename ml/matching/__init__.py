@@ -1,0 +1,32 @@
+"""Where known products stand in a picture.
+
+from ml.matching import Dense, DenseOptions, Product, descriptors
+
+dense = Dense(descriptors.vectors, descriptors.Cells())
+shelf = dense.learn([Product("oat milk", (crop,))])
+for match in dense.find(picture, shelf): ...
+
+`Dense` looks once for all products; `Grid` tries every crop and is the reference. Both take any embedder.
+"""
+
+from . import descriptors
+from .dense import Dense, DenseOptions, FeatureMap, Patches, Shelf, StoredMap
+from .grid import Grid, GridOptions
+from .results import Detect, Embed, Known, Match, Product
+
+__all__ = [
+    "Dense",
+    "DenseOptions",
+    "Detect",
+    "Embed",
+    "FeatureMap",
+    "Grid",
+    "GridOptions",
+    "Known",
+    "Match",
+    "Patches",
+    "Product",
+    "Shelf",
+    "StoredMap",
+    "descriptors",
+]

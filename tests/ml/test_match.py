@@ -1,0 +1,145 @@
+"""Packages that were put into pictures of shelves are found where they are, and nowhere else."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+import pytest
+
+from ml.matching import Dense, DenseOptions, Grid, Known, Match, Product, Shelf, descriptors
+from ml.matching.results import shared
+from ml.results import Box
+from ml.roles import Picture
+from tests.ml.shelves import Planted, package, planted, shelf
+
+DENSE = Dense(descriptors.vectors, descriptors.Cells())
+GRID = Grid(descriptors.vectors)
+
+
+def scale_of(seed: int) -> float:
+    return float(np.random.default_rng(seed).uniform(0.5, 2))
+
+
+#: What was done to the package, and how well each copy must be found.
+LINES: dict[str, tuple[Callable[[int], Planted], float]] = {
+    "exact": (lambda seed: planted(package(seed), seed), 0.7),
+    "two copies": (lambda seed: planted(package(seed), seed, copies=2), 0.7),
+    "scaled": (lambda seed: planted(package(seed), seed, scale=scale_of(seed)), 0.5),
+    "a third hidden": (lambda seed: planted(package(seed), seed, hidden=1 / 3), 0.5),
+    "scaled and hidden": (lambda seed: planted(package(seed), seed, scale=scale_of(seed), hidden=1 / 3), 0.5),
+}
+
+
+def product(seed: int) -> Product:
+    return Product(f"package {seed}", (package(seed),))
+
+
+@cache
+def learnt(seed: int) -> Shelf:
+    return DENSE.learn([product(seed)])
+
+
+@cache
+def known(seed: int) -> Known:
+    return GRID.learn([product(seed)])
+
+
+def worst(matches: Sequence[Match], boxes: Sequence[Box]) -> float:
+    """How well the copy is found that is found worst."""
+    return min(max((shared(match.box, box) for match in matches), default=0.0) for box in boxes)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_one_look_finds_what_was_put_there(line: str) -> None:
+    make, least = LINES[line]
+    for seed in range(8):
+        put = make(seed)
+        matches = DENSE.find(put.picture, learnt(seed))
+        assert worst(matches, put.boxes) >= least, f"{line}, seed {seed}"
+        assert all(match.verified and match.score >= DENSE.options.threshold for match in matches)
+        assert len(matches) == len(put.boxes), f"{line}, seed {seed}"
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_one_look_finds_at_least_as_many_as_the_grid(line: str) -> None:
+    make, least = LINES[line]
+    puts = [(seed, make(seed)) for seed in range(2)]
+    dense = [worst(DENSE.find(put.picture, learnt(seed)), put.boxes) >= least for seed, put in puts]
+    grid = [worst(GRID.find(put.picture, known(seed)), put.boxes) >= least for seed, put in puts]
+    assert sum(dense) >= sum(grid)
+
+
+def test_the_grid_finds_exact_copies() -> None:
+    for seed in range(3):
+        put = planted(package(seed), seed)
+        assert worst(GRID.find(put.picture, known(seed)), put.boxes) >= 0.7
+
+
+def test_nothing_is_found_of_fifty_that_are_not_there() -> None:
+    many = DENSE.learn([product(1000 + seed) for seed in range(10)])
+    assert [match for seed in range(5) for match in DENSE.find(shelf(seed), many)] == []
+
+
+def test_many_products_are_looked_for_at_once_and_only_those_there_are_found() -> None:
+    many = DENSE.learn([product(seed) for seed in range(30)])
+    put = planted(package(7), 3)
+    assert [match.product for match in DENSE.find(put.picture, many)] == ["package 7"]
+
+
+def test_a_stored_picture_is_searched_without_it() -> None:
+    for seed in range(8):
+        put = planted(package(seed), seed, copies=2)
+        stored = DENSE.encode(put.picture)
+        assert stored.values.dtype == np.int8
+        matches = DENSE.search_stored(stored, learnt(seed))
+        assert worst(matches, put.boxes) >= 0.7
+        assert not any(match.verified for match in matches)
+
+
+def test_a_stored_picture_holds_nothing_that_is_not_there() -> None:
+    stored = [DENSE.encode(shelf(seed)) for seed in range(5)]
+    many = DENSE.learn([product(1000 + seed) for seed in range(10)])
+    assert [match for one in stored for match in DENSE.search_stored(one, many)] == []
+
+
+def test_a_second_reference_shows_the_other_side() -> None:
+    both = DENSE.learn([Product("box", (package(1), package(2)))])
+    for seed in (1, 2):
+        put = planted(package(seed), seed)
+        (match,) = DENSE.find(put.picture, both)
+        assert (match.product, shared(match.box, put.boxes[0]) > 0.7) == ("box", True)
+
+
+@pytest.mark.parametrize("matcher", [DENSE, GRID], ids=["dense", "grid"])
+def test_a_product_without_a_reference_is_refused_by_name(matcher: Dense | Grid) -> None:
+    with pytest.raises(ValueError, match='"milk" has no reference: mark it'):
+        matcher.learn([Product("milk", ())])
+    with pytest.raises(ValueError, match="same key"):
+        matcher.learn([product(1), product(1)])
+
+
+def test_no_products_are_found_nowhere() -> None:
+    assert DENSE.find(shelf(1), DENSE.learn([])) == []
+    assert GRID.find(shelf(1), GRID.learn([])) == []
+
+
+def odd(height: int, width: int) -> Picture:
+    return np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (10, 4000), (4000, 10), (60, 60)])
+def test_odd_pictures_hold_nothing_and_harm_nobody(height: int, width: int) -> None:
+    assert DENSE.find(odd(height, width), learnt(1)) == []
+    assert GRID.find(odd(height, width), known(1)) == []
+
+
+def test_a_reference_of_one_pixel_is_no_error() -> None:
+    dense = Dense(descriptors.vectors, descriptors.Cells(), DenseOptions(tiles_at_most=1))
+    dense.find(shelf(1), dense.learn([Product("speck", (odd(1, 1),))]))
+
+
+def test_the_boxes_of_a_detector_find_what_the_windows_are_too_small_for() -> None:
+    put = planted(package(3), 3, scale=1.9)
+    box = put.boxes[0]
+    detected = Grid(descriptors.vectors, detect=lambda pictures: [[box] for _picture in pictures])
+    assert worst(detected.find(put.picture, known(3)), put.boxes) > 0.7
