@@ -1,15 +1,21 @@
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+NAME_IS_TAKEN = _("Somebody has this user name already. Choose another one.")
+EMAIL_IS_TAKEN = _("Somebody has this e-mail address already. Choose another one, or leave it empty.")
+TAKEN = {"username_taken": "username", "email_taken": "email"}  # what refuses it, and the field it is about
 
 
 class UserManager(BaseUserManager["User"]):
@@ -50,7 +56,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         LIGHT = "light", _("Light")
         DARK = "dark", _("Dark")
 
-    username = models.CharField(_("user name"), max_length=150, unique=True, validators=[UnicodeUsernameValidator()])
+    username = models.CharField(
+        _("user name"),
+        max_length=150,
+        unique=True,
+        validators=[UnicodeUsernameValidator()],
+        error_messages={"unique": NAME_IS_TAKEN},
+    )
     name = models.CharField(_("name"), max_length=150, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
     is_staff = models.BooleanField(_("administrator"), default=False)
@@ -69,8 +81,19 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(Lower("username"), name="user_username_any_case"),
-            models.UniqueConstraint(Lower("email"), name="user_email_any_case", condition=~Q(email="")),
+            models.UniqueConstraint(
+                Lower("username"),
+                name="user_username_any_case",
+                violation_error_code="username_taken",
+                violation_error_message=NAME_IS_TAKEN,
+            ),
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_any_case",
+                condition=~Q(email=""),
+                violation_error_code="email_taken",
+                violation_error_message=EMAIL_IS_TAKEN,
+            ),
         ]
 
     def __str__(self) -> str:
@@ -81,6 +104,15 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return str(self)
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Names the field of what is taken: Django knows none for a constraint on an expression."""
+        try:
+            super().validate_constraints(exclude)
+        except ValidationError as error:
+            raise ValidationError(
+                {TAKEN[refused.code or ""]: refused for refused in error.error_dict[NON_FIELD_ERRORS]}
+            ) from error
 
     # Administrators may do everything that the administration offers; what it offers holds no pictures.
     def has_perm(self, perm: str, obj: object | None = None) -> bool:
