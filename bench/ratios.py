@@ -33,7 +33,7 @@ from apps.library.services import add_folder, home_of, originals_of, place_of
 from apps.reading.runtime import runtime
 from apps.search import services as search
 from apps.search.query import Query
-from bench import baselines, embedder, work
+from bench import baselines, embedder, speech, work
 from bench.protocol import Pairs, Ratio, gate, interleave, on_one_core, ratio, seconds
 from media import Inspection, Wish
 from media.pictures import Opened, inspect_file
@@ -59,6 +59,7 @@ class Size:
     page_calls: int = 40
     pages: int = 12
     embedded: int = 32
+    sounds: int = 8
     small_models: bool = False
 
 
@@ -73,6 +74,7 @@ QUICK = Size(
     page_calls=5,
     pages=1,
     embedded=12,
+    sounds=2,
     small_models=True,
 )
 
@@ -499,6 +501,31 @@ def _share_of_peak(
     return pairs, f"{1e-9 / min(pairs.ours):,.0f} of {1e-9 / min(pairs.theirs):,.0f} GFLOP/s ({engine})"
 
 
+# -- R12: many sounds at once, against the prototypes' loop and against each alone -------------------------------------
+def transcription(size: Size, folder: Path) -> Iterator[Ratio]:
+    """On one core, with one thread on each side."""
+    weights, sounds = speech.make(folder / "whisper", small=size.small_models), speech.sounds(size.sounds)
+    backend = speech.loaded(weights)
+    together, alone = partial(speech.in_batches, backend, sounds), partial(speech.one_at_a_time, backend, sounds)
+    listening, deaf = (partial(speech.loop(weights, listening=way), sounds) for way in (True, False))
+    with on_one_core():
+        ours = together()
+        gate(holds=all(text for _language, text in ours), why="a sound has no words")
+        gate(holds=alone() == ours, why="alone other words are written")
+        for loop in (listening, deaf):
+            gate(holds=loop() == [language for language, _text in ours], why="another language was heard")
+        for name, what, other, target, same in (
+            ("R12a", "faster-whisper's loop / together", listening, ">= 2", "languages"),
+            ("R12b", "the loop without VAD / together", deaf, ">= 4", "languages"),
+            ("R12c", "each alone / together", alone, ">= 1", "texts"),
+        ):
+            pairs = interleave(partial(seconds, together), partial(seconds, other), size.repeats)
+            rates = [f"{size.sounds * speech.SECONDS / min(taken):.0f}" for taken in (pairs.ours, pairs.theirs)]
+            note = f"{rates[0]} and {rates[1]} times as fast as it is heard, at best"
+            faster = _quotients(pairs.theirs, pairs.ours)
+            yield ratio(name, what, faster, target, f"seeded weights, same {same}", pairs, note)
+
+
 BENCHMARKS: tuple[Callable[[Size, Path], Iterable[Ratio]], ...] = (
     one_decode,
     queue_overhead,
@@ -507,4 +534,5 @@ BENCHMARKS: tuple[Callable[[Size, Path], Iterable[Ratio]], ...] = (
     gallery_pages,
     memory_and_first_answer,
     embedding,
+    transcription,
 )
