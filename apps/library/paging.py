@@ -5,13 +5,14 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
 Row = TypeVar("Row", bound=Model)
 Item = TypeVar("Item")
+LARGEST = 2**63 - 1  # of what a column of whole numbers holds
 
 
 class BadCursor(ValueError):
@@ -43,15 +44,19 @@ class Keyset:
             if len(values) != len(self.fields) or forward not in (0, 1):
                 raise ValueError(cursor)
             return bool(forward), [self._value(field, value) for field, value in zip(self.fields, values, strict=True)]
-        except (ValueError, TypeError, binascii.Error) as error:
+        except (ValueError, TypeError, RecursionError, binascii.Error) as error:
             raise BadCursor("This page link is not valid any more. Start again from the first page.") from error
 
     @staticmethod
     def _value(field: str, value: object) -> object:
+        """What `encode` wrote, and nothing else: PostgreSQL refuses times and numbers that its columns cannot hold."""
         if field.endswith("_at"):
-            return datetime.fromisoformat(str(value))
-        if not isinstance(value, int):
-            raise TypeError(value)
+            at = datetime.fromisoformat(str(value))
+            if at.utcoffset() != timedelta(0):
+                raise ValueError(value)
+            return at
+        if type(value) is not int or not -LARGEST <= value <= LARGEST:
+            raise ValueError(value)
         return value
 
     def beyond(self, values: Sequence[object], *, forward: bool) -> Q:
