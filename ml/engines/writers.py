@@ -35,8 +35,13 @@ def load(kind: Any, weights: str, device: Device, *, numbers: str, bits: int) ->
     if device == "cuda" and bits in (4, 8) and importlib.util.find_spec("bitsandbytes"):
         options |= {"quantization_config": _quantised(bits), "device_map": {"": 0}}
     try:
-        model = kind.from_pretrained(
-            folder(weights), local_files_only=True, use_safetensors=True, trust_remote_code=False, **options
+        model, told = kind.from_pretrained(
+            folder(weights),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **options,
         )
     except Exception as error:
         # Half a file, another architecture, a wrong shape: each library on the way has an error of its own.
@@ -44,6 +49,8 @@ def load(kind: Any, weights: str, device: Device, *, numbers: str, bits: int) ->
             raise
         logger.warning("%s does not load", weights, exc_info=error)
         raise NotInstalled(f"{weights} cannot be loaded ({type(error).__name__}). Install it again.") from error
+    if told["missing_keys"]:  # the library would fill them with random numbers
+        raise NotInstalled(f"{weights} lacks {len(told['missing_keys'])} of the model's parts. Install it again.")
     if "device_map" not in options:
         model = model.to(device)
     return model.eval()
