@@ -40,7 +40,7 @@ def test_even_seeded_numbers_find_exact_copies(patches: VitPatches) -> None:
 
 
 def test_missing_and_broken_weights_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(NotInstalled, match="Not in .*config.json"):
+    with pytest.raises(NotInstalled, match=r"Not in .*config\.json"):
         VitPatches.load(tmp_path)
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((built("vit") / name).read_bytes()[:500])
