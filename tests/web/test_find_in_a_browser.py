@@ -113,3 +113,20 @@ def test_a_server_that_cannot_answer_is_not_called_a_broken_connection(visitor: 
     page.fill("#find", "sea")
     page.keyboard.press("Enter")
     expect(page.locator("#toasts")).to_contain_text("Check the connection")
+
+
+def test_a_bar_leads_to_its_search_and_says_its_count_on_a_phone(visitor: Visitor) -> None:
+    alice = person("alice")
+    picture(home_of(alice), WORDS)
+    indexing.refresh()
+    visitor.page.set_viewport_size({"width": 390, "height": 844})
+
+    page = visitor.goes(alice, "/statistics/")
+    expect(page.locator("#months text.value")).to_be_visible()
+    expect(page.locator("#months text.value")).to_have_text("1")
+    page.locator("#tags svg").evaluate("(bar) => bar.scrollIntoView({ block: 'center' })")
+    place = page.locator("#tags svg").bounding_box()
+    assert place
+    page.mouse.click(place["x"] + 5, place["y"] + 5)
+    page.wait_for_url("**/search/?tag=scene%3Aocelotopera")
+    matches(page, "1 match")
