@@ -100,11 +100,11 @@ def test_landmarks_are_those_of_the_person(found: dict[str, Faces]) -> None:
 
 
 def test_hardly_a_face_is_seen_where_there_are_no_people(runtime: Runtime, material: Path) -> None:
-    """Fruit on shelves deceives it most often: 3 of these 187 pictures."""
+    """One package on a shelf deceives it twice."""
     names = sorted(str(path) for path in (material / "photos" / "products").rglob("*.jpg"))
     counts = [len(whole(result).faces) for result in runtime.map(FACES, (photo(material, name) for name in names))]
     assert len(counts) > 150
-    assert sum(counts) <= 4
+    assert sum(counts) <= 3
 
 
 def test_the_answers_are_those_of_opencv(material: Path, yunet: str) -> None:
