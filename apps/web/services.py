@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from django.utils.translation import get_language
 from django_q.models import OrmQ
@@ -40,7 +40,7 @@ class Figure:
     label: str
     count: int
     params: str
-    bytes: int | None = None  # of their files, where that is what is asked for
+    bytes: int | None = None  # of their files that are there, where that is what is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +134,8 @@ def _families(scope: Scope) -> tuple[Figure, ...]:
 
 
 def _kinds(scope: Scope) -> tuple[Figure, ...]:
-    sizes = dict(
-        File.objects.visible_to(scope).values("asset__kind").annotate(n=Sum("size")).values_list("asset__kind", "n")
-    )
+    there = File.objects.visible_to(scope).filter(missing_since=None)
+    sizes = dict(there.values("asset__kind").annotate(n=Sum("size")).values_list("asset__kind", "n"))
     figures = []
     for kind in Asset.Kind:
         query = Query(kind=kind.value)
@@ -152,12 +151,15 @@ def _formats(scope: Scope) -> tuple[Figure, ...]:
         AssetTag.objects.visible_to(scope)
         .filter(source=SOURCE, tag__family=Tag.Family.FORMAT, tag__name__in=settings.SUPPORTED_FORMATS)
         .values("tag__name")
-        .annotate(n=Count("asset", distinct=True), bytes=Sum("asset__files__size"))
+        .annotate(
+            n=Count("asset", distinct=True),
+            bytes=Sum("asset__files__size", filter=Q(asset__files__missing_since=None), default=0),
+        )
         .order_by("-bytes")
         .values_list("tag__name", "n", "bytes")
     )
     return tuple(
-        Figure(format_label(name), count, Query(tags=(f"{Tag.Family.FORMAT.value}:{name}",)).to_params(), size or 0)
+        Figure(format_label(name), count, Query(tags=(f"{Tag.Family.FORMAT.value}:{name}",)).to_params(), size)
         for name, count, size in rows
     )
 

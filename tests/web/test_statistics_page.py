@@ -8,10 +8,11 @@ import pytest
 from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.library.access import resolve
-from apps.library.models import Asset, Change
+from apps.library.models import Asset, Change, File
 from apps.library.services import home_of
 from apps.search import indexing
 from apps.search.query import Query
@@ -174,3 +175,19 @@ def test_the_state_of_the_house_names_nobody_s_things(alice: User) -> None:
     assert set(answer.json()) == {
         "version", "database", "database_bytes", "disk_free_bytes", "disk_reserve_bytes", "workers", "troubles",
     }  # fmt: skip
+
+
+@pytest.mark.usefixtures("collection")
+def test_only_files_that_are_there_take_room(alice: User) -> None:
+    jpegs = File.objects.filter(asset__in=AssetTag.objects.filter(tag__name="jpeg").values("asset"))
+    jpegs.exclude(pk=jpegs.earliest("id").pk).update(missing_since=timezone.now())
+    png = File.objects.exclude(pk__in=jpegs)
+    png.update(missing_since=timezone.now())
+
+    numbers = statistics(resolve(alice))
+
+    assert (numbers.items, numbers.bytes) == (4, 123)
+    assert [(figure.label, figure.count, figure.bytes) for figure in numbers.formats] == [
+        ("JPEG", 3, 123),
+        ("PNG", 1, 0),
+    ]
