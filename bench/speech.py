@@ -67,21 +67,19 @@ def sounds(count: int) -> list[Sound]:
 
 
 def loop(folder: Path, *, listening: bool) -> Callable[[Sequence[Sound]], list[str]]:
-    """The prototypes' loop: faster-whisper, a file at a time; with or without looking for voices first. Answers the
-    languages."""
+    """The prototypes' loop: faster-whisper, a file at a time; with or without looking for voices first."""
     import faster_whisper
 
     model = faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
 
     def write(items: Sequence[Sound]) -> list[str]:
-        languages = []
+        texts = []
         for item in items:
-            segments, info = model.transcribe(
+            segments, _info = model.transcribe(
                 item, temperature=0, without_timestamps=True, condition_on_previous_text=False, vad_filter=listening
             )
-            assert list(segments)
-            languages.append(info.language)
-        return languages
+            texts.append("".join(segment.text for segment in segments))
+        return texts
 
     return write
 
