@@ -27,7 +27,7 @@ _ROOM = 25
 #: Frames that every cloud has in common with all speech: a short one alone would be flat in some direction.
 _SHARED = 20
 #: More frames of a voice than this are no more evidence: what somebody says changes, too.
-_ENOUGH = 800
+_ENOUGH = 400
 #: Seconds within which a voice does not change.
 _STEADY = 0.9
 _PIECES_AT_ONCE = 300
