@@ -25,6 +25,7 @@ from apps.accounts.scope import ACTIONS
 
 SETUP_LOCK = 0x5E7  # any number of our own: who makes the first administrator holds it
 LONGEST_INVITATION_DAYS = 90
+LONGEST_KEY_DAYS = 3650
 
 
 class LinkClosed(Exception):
@@ -132,6 +133,15 @@ def make_key(user: User, name: str, scopes: Iterable[str], expires_at: datetime 
         raise ValidationError({"scopes": _("Choose at least one of: %(known)s.") % {"known": known}})
     if expires_at is not None and expires_at <= timezone.now():
         raise ValidationError({"expires_at": _("This time is over. Choose a later one.")})
+    if expires_at is not None and expires_at > timezone.now() + timedelta(days=LONGEST_KEY_DAYS):
+        raise ValidationError(
+            {
+                "expires_at": _(
+                    "A key that ends lasts %(days)s days at most. Choose an earlier time, or none: then it has no end."
+                )
+                % {"days": LONGEST_KEY_DAYS}
+            }
+        )
     prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     key = ApiKey(user=user, name=name, prefix=prefix, digest=digest(secret), scopes=wanted, expires_at=expires_at)
     key.full_clean(exclude=["digest", "expires_at", "last_used_at", "revoked_at"])

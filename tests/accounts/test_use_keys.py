@@ -98,6 +98,22 @@ def test_a_key_for_the_past_is_refused(alice: User) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "expires_at")
 
 
+@pytest.mark.parametrize("far", ["2999-01-01T00:00Z", "9999-12-31T23:59:59-23:59"])
+def test_a_key_that_ends_does_so_within_ten_years(alice: User, far: str) -> None:
+    wish = {"name": "backup", "scopes": ["asset.read"], "expires_at": far}
+    answer = signed_in(alice).post("/api/account/keys/", wish, "application/json")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "expires_at")
+
+
+@pytest.mark.parametrize("days", ["99999999", "3651", "0", "-1"])
+def test_a_number_of_days_that_makes_no_sense_is_refused(alice: User, days: str) -> None:
+    with pytest.raises(CommandError, match="--days is from 1 to 3650"):
+        call_command("make_api_key", "alice", "--name", "backup", "--scope", "asset.read", f"--days={days}")
+    assert not ApiKey.objects.exists()
+    call_command("make_api_key", "alice", "--name", "backup", "--scope", "asset.read", "--days=3650", stdout=StringIO())
+    assert ApiKey.objects.get().expires_at is not None
+
+
 def test_people_and_keys_are_made_without_a_browser(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", StringIO("a-long-enough-password\n"))
     call_command("create_user", "ada", "--administrator", "--password-stdin", stdout=StringIO())
