@@ -224,7 +224,7 @@ ROWS: tuple[Weights, ...] = (
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0",
         source=f"{_HUB}/sentence-transformers/all-MiniLM-L6-v2",
-        memory_mb=150,
+        memory_mb=250,
         good_at="English transcripts, captions and documents by meaning, and whether they are glad or sorry.",
     ),
     Weights(
@@ -241,7 +241,7 @@ ROWS: tuple[Weights, ...] = (
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0",
         source=f"{_HUB}/sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
-        memory_mb=600,
+        memory_mb=700,
         good_at="The same in 50 languages.",
         proof="seeded weights",
     ),
