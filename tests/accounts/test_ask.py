@@ -1,16 +1,19 @@
 """How the API answers, whatever it is asked."""
 
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory, force_authenticate
+from rest_framework.views import APIView
 
-from apps.accounts.api import ApiView, KeysetPage
+from apps.accounts.api import ApiView, KeysetPage, Throttle
 from apps.accounts.models import User
 from apps.library.paging import Page
 from tests.factories import signed_in, with_key
@@ -97,6 +100,57 @@ def test_who_asks_too_often_is_told_when_to_come_back(alice: User, settings: Any
     assert problem(answers[-1], 429)["code"] == "throttled"
     assert 0 < int(answers[-1]["Retry-After"]) <= 60
     assert signed_in(alice).get("/api/jobs/").status_code == 200  # another asker has a count of their own
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_ask_at_once_every_one_is_counted(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.accounts.api.time", SimpleNamespace(time=lambda: 90.0))  # the minute does not end
+    settings.API_RATES = settings.API_RATES | {"anonymous": 30}
+    cache.clear()
+    allowed: list[bool] = []
+
+    def ask() -> None:
+        try:
+            for _ in range(10):
+                request = APIView().initialize_request(APIRequestFactory().get("/api/account/"))
+                allowed.append(Throttle().allow_request(request, APIView()))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(allowed) == 30
+    assert len(allowed) == 60
+
+
+def test_counting_a_request_makes_no_statement_fail(alice: User) -> None:
+    client = with_key(alice, "job.read")
+    refused: list[Exception] = []
+
+    def watch(execute: Any, *statement: Any) -> Any:
+        try:
+            return execute(*statement)
+        except Exception as error:
+            refused.append(error)
+            raise
+
+    with connection.execute_wrapper(watch):
+        assert [client.get("/api/jobs/").status_code for _ in range(3)] == [200] * 3
+    assert refused == []
+
+
+def test_counts_of_minutes_that_are_over_are_swept(alice: User) -> None:
+    cache.clear()
+    cache.set("over", "x", 60)
+    cache.set("not_over", "x", 60)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE cache SET expires = now() - interval '1 minute' WHERE cache_key LIKE '%%:over'")
+        with_key(alice, "job.read").get("/api/jobs/")
+        cursor.execute("SELECT count(*) FROM cache WHERE cache_key LIKE '%%over'")
+        assert cursor.fetchone() == (1,)
 
 
 def test_a_view_that_names_no_action_is_refused(alice: User) -> None:
