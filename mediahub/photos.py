@@ -17,13 +17,18 @@ django.setup()
 
 from django.core.exceptions import ValidationError  # noqa: E402  # Django had to be set up first
 from django.db import OperationalError, connection  # noqa: E402
+from django.db.models import QuerySet  # noqa: E402
+from django.urls import reverse  # noqa: E402
 
 from apps.accounts.models import User  # noqa: E402
 from apps.ingest import services as ingest  # noqa: E402
+from apps.ingest.counts import FAILED  # noqa: E402
 from apps.ingest.models import StepRun  # noqa: E402
+from apps.ingest.steps import STEPS  # noqa: E402
 from apps.jobs.models import Job  # noqa: E402
 from apps.library.access import resolve  # noqa: E402
 from apps.library.services import add_folder  # noqa: E402
+from apps.web.status import running  # noqa: E402
 
 LOOK_SECONDS = 1.0
 BAR = 30
@@ -93,12 +98,32 @@ def follow(job_id: int, library_id: int, folder: Path) -> int:
                 steps = StepRun.objects.filter(library_id=library_id)
                 total, still_open = steps.count(), steps.filter(state__in=OPEN_STEPS).count()
                 if not still_open:
-                    bar.end(f"{folder}: {job.done:,} files seen, everything is processed.")
+                    bar.end(f"{folder}: {job.done:,} files seen, {_in_words(job, steps)}")
                     return 0
                 bar.draw(f"Processing {folder}", total - still_open, total)
         except OperationalError:  # the database starts again; so does our connection
             connection.close()
         time.sleep(LOOK_SECONDS)
+
+
+def _in_words(job: Job, steps: QuerySet[StepRun]) -> str:
+    """What became of them, in photos: the steps of one may have failed one after the other."""
+    failed = steps.filter(state__in=FAILED)
+    unopened = failed.filter(step=STEPS[0].name)
+    unfinished = failed.exclude(asset__in=unopened.values("asset")).values("asset").distinct().count()
+    troubles = [
+        f"{count:,} {what}"
+        for count, what in (
+            (unopened.count(), "could not be opened"),
+            (unfinished, "could not be processed completely"),
+        )
+        if count
+    ]
+    said = "everything is processed."
+    if troubles:
+        address = running().partition(" ")[2].rstrip("/") + reverse("processing")
+        said = f"{', '.join(troubles)}: see Processing, {address}"
+    return said + (f"\n{job.failed:,} files or folders could not be read; the log names them." if job.failed else "")
 
 
 if __name__ == "__main__":
