@@ -69,21 +69,22 @@ def run(job: JobContext) -> None:
     _check_root(library, root)
     after = str(job.cursor.get("after", ""))
     walked_from_start = not after
-    outcome, told = Outcome(), 0
+    outcome = Outcome(**job.cursor.get("counts", {}))
+    told = outcome.unreadable
     for chunk in _chunks(walk(root, outcome, after=after)):
         job.check()
         if library.pk not in resolve(job.starter()).owned:
             raise JobError(_("This library is not yours any more."))
         take(library, root, chunk, outcome)
         faults.reached("scan.chunk")
-        job.advance(done=len(chunk), failed=outcome.unreadable - told, cursor={"after": chunk[-1].path})
+        cursor = {"after": chunk[-1].path, "counts": _plain(outcome)}
+        job.advance(done=len(chunk), failed=outcome.unreadable - told, cursor=cursor)
         told = outcome.unreadable
     if walked_from_start and not outcome.seen and File.objects.filter(library=library, missing_since=None).exists():
         _vanished(library)
     find_missing(library, root, outcome)
     retry_found(library.pk)
-    if outcome.unreadable > told:
-        job.advance(failed=outcome.unreadable - told)
+    job.advance(failed=outcome.unreadable - told, cursor=job.cursor | {"counts": _plain(outcome)})
     Library.objects.filter(pk=library.pk).update(scanned_at=timezone.now(), unreachable_since=None)
     log.info("scanned", extra={"library": library.pk, **{k: v for k, v in _plain(outcome).items() if v}})
 

@@ -52,16 +52,16 @@ def add_folder(user_id: int, root: Path, name: str = "") -> Library:
     Raises ValidationError when it cannot be read, holds our own data, or belongs to somebody else already.
     """
     root = root.expanduser().resolve()
+    known = Library.objects.filter(root=str(root)).first()
+    if known:  # even while its disk is away: a scan says what to do then
+        if not Membership.objects.filter(library=known, user_id=user_id, role=Membership.Role.OWNER).exists():
+            raise ValidationError(_("%(path)s is already the library of somebody else.") % {"path": root})
+        return known
     if not root.is_dir() or not os.access(root, os.R_OK | os.X_OK):
         raise ValidationError(_("%(path)s is not a folder that can be read.") % {"path": root})
     own = Path(settings.DATA_DIR).resolve()
     if root == own or own in root.parents or root in own.parents:
         raise ValidationError(_("%(path)s holds MediaHub's own data. Choose another folder.") % {"path": root})
-    known = Library.objects.filter(root=str(root)).first()
-    if known:
-        if not Membership.objects.filter(library=known, user_id=user_id, role=Membership.Role.OWNER).exists():
-            raise ValidationError(_("%(path)s is already the library of somebody else.") % {"path": root})
-        return known
     with transaction.atomic():
         library = Library.objects.create(name=(name or root.name)[:150], kind=Library.Kind.FOLDER, root=str(root))
         Membership.objects.create(library=library, user_id=user_id, role=Membership.Role.OWNER)

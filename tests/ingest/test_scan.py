@@ -364,3 +364,31 @@ def test_the_command_scans_for_a_person(alice: User, folder: Path, capsys: pytes
     call_command("scan", str(folder))
     assert "looked at 3 files" in capsys.readouterr().out
     assert Asset.objects.count() == 3
+
+
+def test_the_command_tells_what_it_found(
+    alice: User, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def scanned() -> str:
+        call_command("scan", str(folder), "--user", "alice")
+        return capsys.readouterr().out.partition("\n")[0].partition(f"{folder}: ")[2]
+
+    assert scanned() == "3 new."
+    assert scanned() == "nothing new."
+    (folder / "a.jpg").rename(folder / "renamed.jpg")
+    (folder / "2024" / "b.jpg").write_bytes(jpeg(7))
+    shutil.copy(folder / "2024" / "sea" / "c.JPG", folder / "copy.jpg")
+    (folder / "new.jpg").write_bytes(jpeg(8))
+    assert scanned() == "1 new, 1 copied, 1 changed, 1 moved."
+    (folder / "new.jpg").rename(tmp_path / "away.jpg")
+    assert scanned() == "1 missing."
+    (tmp_path / "away.jpg").rename(folder / "new.jpg")
+    assert scanned() == "1 there again."
+
+
+def test_the_command_says_what_to_do_about_a_folder_that_is_away(alice: User, folder: Path, tmp_path: Path) -> None:
+    call_command("scan", str(folder), "--user", "alice")
+    folder.rename(tmp_path / "away")
+    with pytest.raises(CommandError, match=r"Connect its disk, then scan again\. Nothing was removed\."):
+        call_command("scan", str(folder), "--user", "alice")
+    assert not File.objects.exclude(missing_since=None).exists()

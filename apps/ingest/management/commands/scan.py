@@ -15,6 +15,15 @@ from apps.jobs.services import run_job
 from apps.library.access import resolve
 from apps.library.services import add_folder
 
+WORDS = {  # what a scan counts
+    "added": "new",
+    "copies": "copied",
+    "changed": "changed",
+    "moved": "moved",
+    "returned": "there again",
+    "missing": "missing",
+}
+
 
 class Command(BaseCommand):
     help = "Adds a folder as a library and looks through it. The folder is read and never changed."
@@ -37,7 +46,9 @@ class Command(BaseCommand):
             time.sleep(0.1)  # a worker may have taken it
         if job.state != Job.State.DONE:
             raise CommandError(job.error or f"The scan ended as {job.state}.")
-        self.stdout.write(f"{library.name}: looked at {job.done} files in {library.root}.")
+        counts = job.cursor["counts"]
+        found = ", ".join(f"{counts[name]} {words}" for name, words in WORDS.items() if counts[name])
+        self.stdout.write(f"{library.name}: looked at {job.done} files in {library.root}: {found or 'nothing new'}.")
         if job.failed:
             self.stdout.write(f"{job.failed} files or folders could not be read; the log names them.")
         self.stdout.write("What is new is processed while MediaHub runs (make run).")
