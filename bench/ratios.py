@@ -33,7 +33,7 @@ from apps.library.services import add_folder, home_of, originals_of, place_of
 from apps.reading.runtime import runtime
 from apps.search import services as search
 from apps.search.query import Query
-from bench import baselines, embedder, speech, work
+from bench import baselines, embedder, matcher, speech, work
 from bench.protocol import Pairs, Ratio, gate, interleave, on_one_core, ratio, seconds
 from media import Inspection, Wish
 from media.pictures import Opened, inspect_file
@@ -60,6 +60,7 @@ class Size:
     pages: int = 12
     embedded: int = 32
     sounds: int = 8
+    products: int = 10
     small_models: bool = False
 
 
@@ -76,6 +77,7 @@ QUICK = Size(
     embedded=12,
     sounds=2,
     small_models=True,
+    products=2,
 )
 
 
@@ -526,6 +528,27 @@ def transcription(size: Size, folder: Path) -> Iterator[Ratio]:
             yield ratio(name, what, faster, target, f"seeded weights, {agree}", pairs, note)
 
 
+# -- R5: products in a picture, by one look against a grid of crops ----------------------------------------------------
+def products(size: Size, folder: Path) -> Iterator[Ratio]:
+    """On one core, with one thread on each side. The grid takes minutes: three repeats at most."""
+    matchers, repeats = matcher.make(folder / "vit", small=size.small_models), min(size.repeats, 3)
+    with on_one_core():
+        for name, what, grid, count, target in (
+            ("R5a", "grid, one by one / one look, 1 product", matchers.loop, 1, ">= 100"),
+            ("R5b", "grid in batches / one look, products", matchers.batched, size.products, ">= 60"),
+        ):
+            wanted = matcher.products(count)
+            picture, box = matcher.scene(wanted[0])
+            looked = partial(matchers.dense.find, picture, matchers.dense.learn(wanted))
+            searched = partial(grid.find, picture, grid.learn(wanted))
+            ours, theirs = (matcher.overlap(find(), wanted[0], box) for find in (looked, searched))
+            gate(holds=ours >= max(theirs, 0.7), why=f"the overlap is {ours:.2f}, the grid's {theirs:.2f}")
+            pairs = interleave(partial(seconds, looked), partial(seconds, searched), repeats)
+            note = f"{count} product(s), {min(pairs.ours):.2f} and {min(pairs.theirs):.1f} s at best"
+            agrees = f"seeded weights, IoU {ours:.2f}"
+            yield ratio(name, what, _quotients(pairs.theirs, pairs.ours), target, agrees, pairs, note)
+
+
 BENCHMARKS: tuple[Callable[[Size, Path], Iterable[Ratio]], ...] = (
     one_decode,
     queue_overhead,
@@ -535,4 +558,5 @@ BENCHMARKS: tuple[Callable[[Size, Path], Iterable[Ratio]], ...] = (
     memory_and_first_answer,
     embedding,
     transcription,
+    products,
 )
