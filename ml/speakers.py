@@ -28,6 +28,8 @@ _ROOM = 25
 _SHARED = 20
 #: More frames of a voice than this are no more evidence: what somebody says changes, too.
 _ENOUGH = 400
+#: From so many pieces on voices are compared once more, each by so few frames: with much evidence words differ, too.
+_LONG, _ENOUGH_AT_LAST = 40, 150
 #: Seconds within which a voice does not change.
 _STEADY = 0.9
 _PIECES_AT_ONCE = 300
@@ -53,6 +55,8 @@ def told_apart(sound: Sound, spans: Sequence[Span], *, speakers: int | None, str
     blocks = (clouds[start : start + _PIECES_AT_ONCE] for start in range(0, len(clouds), _PIECES_AT_ONCE))
     # Hours are joined in blocks first, for every cloud is compared with every other one.
     firm = [cloud for block in blocks for cloud in _joined(block, strictness, at_least=speakers or 1)]
+    if len(clouds) >= _LONG:
+        firm = [cloud.weighing(_ENOUGH_AT_LAST) for cloud in firm]
     voices = _joined(firm, strictness, at_least=speakers or 1, at_most=speakers)
     return _numbered(heard, _assigned(heard, voices, ground))
 
@@ -80,30 +84,36 @@ class _Heard:
 
 @dataclass(frozen=True, eq=False)
 class _Cloud:
-    """Of so many frames: the sum, the sum of the products, and what they cost to be told (the code's length)."""
+    """Of so many frames: the sum, the sum of the products, and what they cost to be told (the code's length).
+
+    More than `enough` count as so many."""
 
     count: float
     total: Numbers
     products: Numbers
     ground: Numbers
     cost: float
+    enough: int
 
     @classmethod
     def of(cls, frames: Numbers, ground: Numbers) -> Self:
         frames = frames.astype(np.float64)
-        return cls._with(float(len(frames)), frames.sum(axis=0), frames.T @ frames, ground)
+        return cls._with(float(len(frames)), frames.sum(axis=0), frames.T @ frames, ground, _ENOUGH)
 
     @classmethod
-    def _with(cls, count: float, total: Numbers, products: Numbers, ground: Numbers) -> Self:
-        if count > _ENOUGH:
-            total, products, count = total * (_ENOUGH / count), products * (_ENOUGH / count), float(_ENOUGH)
+    def _with(cls, count: float, total: Numbers, products: Numbers, ground: Numbers, enough: int) -> Self:
+        if count > enough:
+            total, products, count = total * (enough / count), products * (enough / count), float(enough)
         cost = _costs(np.array([count]), total[None], products[None], ground)[0]
-        return cls(count, total, products, ground, float(cost))
+        return cls(count, total, products, ground, float(cost), enough)
 
     def joined(self, other: Self) -> Self:
         return self._with(
-            self.count + other.count, self.total + other.total, self.products + other.products, self.ground
+            self.count + other.count, self.total + other.total, self.products + other.products, self.ground, self.enough
         )
+
+    def weighing(self, enough: int) -> Self:
+        return self._with(self.count, self.total, self.products, self.ground, enough)
 
     def spread(self) -> tuple[Numbers, Numbers]:
         """Middle and covariance."""

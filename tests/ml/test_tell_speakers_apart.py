@@ -157,3 +157,10 @@ def test_minutes_are_told_apart_in_blocks(people: dict[str, Person]) -> None:
     sound, _truth = splice([(person, person.halves[half]) for half in (0, 1) for person in people.values()], 0.4)
     long = np.tile(sound, 420 * RATE // len(sound))
     assert {turn.speaker for turn in turns_of(long, speakers=4).turns} == {0, 1, 2, 3}
+
+
+def test_somebody_who_speaks_for_a_minute_and_a_half_stays_one(people: dict[str, Person]) -> None:
+    halves = [people["de"].halves[half] for half in np.random.default_rng(16).integers(2, size=40)]
+    sound, _truth = splice([(people["de"], half) for half in halves], 0.3)
+    turns = turns_of(sound + noise(len(sound) / RATE, 0.002)[: len(sound)]).turns
+    assert {turn.speaker for turn in turns} == {0}
