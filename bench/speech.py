@@ -86,7 +86,7 @@ def loop(folder: Path, *, listening: bool) -> Callable[[Sequence[Sound]], list[s
 
 def loaded(folder: Path) -> Whisper:
     """One thread."""
-    backend = Whisper(weights=str(folder), voice=str(folder), batch_size=BATCH)
+    backend = Whisper(weights=str(folder), voice=str(folder), batch_size=BATCH, windows_at_once=BATCH)
     if missing := backend.missing_weights():
         raise NotHere(missing)
     backend.load("cpu")
