@@ -14,7 +14,7 @@ WITHOUT_DATABASE = {
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mediahub.settings")
     from django.conf import settings
-    from django.core.management import execute_from_command_line
+    from django.core.management import CommandError, execute_from_command_line
 
     from mediahub import local
 
@@ -28,7 +28,7 @@ def main() -> None:
             if needs_database and sys.argv[1] not in ("migrate", "prepare", "test"):
                 prepare_a_new_one()
             execute_from_command_line(sys.argv)
-    except local.StartError as error:
+    except (local.StartError, CommandError) as error:
         sys.exit(str(error))
 
 

@@ -78,6 +78,16 @@ def test_a_command_uses_the_database_of_the_running_house(open_house: House) -> 
     assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stderr
 
 
+def test_nobody_cleans_up_beside_a_running_house(open_house: House) -> None:
+    piece = open_house.data / "originals" / ".incoming" / "half.part"
+    piece.write_bytes(b"half of an upload")
+    done = open_house.manage("prepare")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"MediaHub runs here (pid {open_house.pid}): {open_house.address}/" in done.stderr
+    assert piece.exists()
+    piece.unlink()
+
+
 @pytest.mark.parametrize("part", ["mediahub.asgi", "manage.py work"])
 def test_what_is_killed_is_started_again(open_house: House, part: str) -> None:
     before = open_house.children_named(part)

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
@@ -16,12 +17,19 @@ from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
 from apps.accounts.services import setup_token
+from apps.web.status import running
 
 
 class Command(BaseCommand):
     help = "Migrates the database, collects the static files, plans what is done regularly, and cleans up after a kill."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        process, _, address = running().partition(" ")
+        if process and int(process) != os.getppid():  # cleaning up would take the work out of its hands
+            raise CommandError(
+                f"MediaHub runs here (pid {process}): {address} It prepared itself when it started. "
+                "Stop it first, or start it again: that prepares it too."
+            )
         call_command("migrate", verbosity=0, interactive=False)
         call_command("createcachetable", verbosity=0)
         with connection.cursor() as cursor:
