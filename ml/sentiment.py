@@ -22,7 +22,7 @@ ANCHOR = "The children are playing in the garden."
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _PARTS = re.compile(r"[^\W_]+|[^\w\s]|_")
 #: Pieces a word: English ones are mostly whole in MiniLM's vocabulary, others fall apart.
-_WHOLE = 1.3
+_WHOLE, _BROKEN = 1.3, 1.8
 _ENGLISH = set(
     re.findall(
         r"\w+",
@@ -70,11 +70,11 @@ class Head:
 
 
 def is_english(text: str, pieces: int) -> bool:
-    """By its small words; where it has none, by how many `pieces` MiniLM's vocabulary needs for it."""
+    """By its small words, and by how many `pieces` MiniLM's vocabulary needs for it."""
     if script_of(text) != "latin":
         return False
     words = _WORD.findall(text.lower())
     english, others = (sum(word in known for word in words) for known in (_ENGLISH, _OTHERS))
-    if english != others:
-        return english > others
-    return pieces <= _WHOLE * len(_PARTS.findall(text))
+    if english < others:
+        return False
+    return pieces <= (_BROKEN if english > others else _WHOLE) * len(_PARTS.findall(text))
