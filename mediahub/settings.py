@@ -165,8 +165,8 @@ def _database(url: str) -> dict[str, Any]:
             "min_size": 1,
             "max_size": env.integer("MEDIAHUB_DB_POOL_SIZE", 16, low=1),
             "timeout": 10,
-            # A pool that goes on trying does so at growing distances, up to a minute; one that gave up tries for the next
-            # request.
+            # A pool that goes on trying does so at growing distances, up to a minute; one that gave up tries again for
+            # the next request.
             "reconnect_timeout": 5,
         }
     return {

@@ -19,7 +19,11 @@ class _Metadata:
 
 class InferenceSession:
     def __init__(
-        self, path_or_bytes: str | bytes, sess_options: SessionOptions, *, providers: Sequence[str | tuple[str, Mapping[str, Any]]]
+        self,
+        path_or_bytes: str | bytes,
+        sess_options: SessionOptions,
+        *,
+        providers: Sequence[str | tuple[str, Mapping[str, Any]]],
     ) -> None: ...
     def get_providers(self) -> list[str]: ...
     def get_inputs(self) -> list[_Node]: ...
