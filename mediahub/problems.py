@@ -125,7 +125,7 @@ def _flatten(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
 
 # -- What Django answers by itself ------------------------------------------------------------------------------------
 def is_api(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
+    return request.path.startswith(("/api/", "/_allauth/"))  # mobile apps sign in at the second
 
 
 def _answer(status: int, detail: str, code: str) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers, status
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import JSONRenderer
@@ -108,7 +109,11 @@ class ApiView(APIView):
     throttle_group: ClassVar[str] = ""  # "upload" for what brings pictures in
 
     # The first one decides between 401 and 403: an anonymous request is told to identify itself.
-    authentication_classes = (KeyAuthentication, MobileSessionAuthentication, BrowserSessionAuthentication)
+    authentication_classes: Sequence[type[BaseAuthentication]] = (
+        KeyAuthentication,
+        MobileSessionAuthentication,
+        BrowserSessionAuthentication,
+    )
     permission_classes = (RequiresAction,)
     throttle_classes = (Throttle,)
     parser_classes: Sequence[type[BaseParser]] = (LimitedJSONParser,)

@@ -45,7 +45,7 @@ class KeyAuthentication(BaseAuthentication):
 
 
 class MobileSessionAuthentication(BaseAuthentication):
-    """`X-Session-Token`, as given at /api/auth/app/v1/auth/login: a session like that of a browser, ended like one."""
+    """`X-Session-Token`, as given at /_allauth/app/v1/auth/login: a session like that of a browser, ended like one."""
 
     def authenticate(self, request: HttpRequest | Request) -> tuple[User, Any] | None:
         token = request.headers.get("X-Session-Token")

@@ -1,21 +1,26 @@
 """The account of the asker, their keys and sessions; people and invitations for administrators."""
 
+import json
 from typing import Any, ClassVar
 
 from allauth.core import ratelimit
+from allauth.headless.account.views import LoginView
+from allauth.headless.constants import Client
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends.base import SessionBase
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from django.utils.translation import gettext_lazy as _lazy
+from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers, status
-from rest_framework.exceptions import NotAuthenticated, Throttled
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from apps.accounts import services
-from apps.accounts.api import ADMINISTRATOR, PERSON, ApiView, KeysetPage
+from apps.accounts.api import ADMINISTRATOR, ANYONE, PERSON, ApiView, KeysetPage
+from apps.accounts.authentication import MobileSessionAuthentication
 from apps.accounts.models import ApiKey, Invitation, User
 from apps.accounts.scope import ACTIONS
 
@@ -191,6 +196,79 @@ class OtherSessions(ApiView):
     @extend_schema(operation_id="end_other_sessions", responses={204: None})
     def delete(self, request: Request) -> Response:
         services.end_other_sessions(person_of(request), session_of(request).session_key)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+# -- Mobile apps ------------------------------------------------------------------------------------------------------
+class SignInSerializer(serializers.Serializer[Any]):
+    username = serializers.CharField(required=False, help_text="Or `email`.")
+    email = serializers.EmailField(required=False)
+    password = serializers.CharField(trim_whitespace=False)
+
+
+SignedIn = inline_serializer(
+    "SignedIn",
+    {
+        "status": serializers.IntegerField(),
+        "data": serializers.DictField(help_text="The person, and how they signed in."),
+        "meta": inline_serializer(
+            "SignedInMeta",
+            {
+                "is_authenticated": serializers.BooleanField(),
+                "session_token": serializers.CharField(help_text="Goes into `X-Session-Token` of every request."),
+            },
+        ),
+    },
+)
+
+
+class SignedInAlready(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _lazy("This session is signed in already. Sign out first, or leave X-Session-Token away.")
+    default_code = "signed_in_already"
+
+
+class MobileSignIn(ApiView):
+    """Signs an app in with a user name or an e-mail address. The session is one like that of a browser."""
+
+    actions = {"POST": ANYONE}
+    authentication_classes = (MobileSessionAuthentication,)
+    sign_in = staticmethod(LoginView.as_api_view(client=Client.APP))
+
+    @extend_schema(operation_id="sign_in", tags=["account"], request=SignInSerializer, responses=SignedIn)
+    def post(self, request: Request) -> Response:
+        _body = request._request.body  # kept, since it is read here and there
+        SignInSerializer(data=request.data).is_valid(raise_exception=True)
+        answer = self.sign_in(request._request)
+        told = json.loads(answer.content)
+        match answer.status_code:
+            case 200:
+                return Response(told)
+            case 409:
+                raise SignedInAlready
+            case 429:
+                raise Throttled(wait=60)
+            case 400:
+                if any(error["code"] == "too_many_login_attempts" for error in told["errors"]):
+                    raise Throttled(wait=300)
+                raise serializers.ValidationError(
+                    {error.get("param", "non_field_errors"): error["message"] for error in told["errors"]}
+                )
+            case _:
+                raise AuthenticationFailed(_("You cannot sign in. Ask an administrator whether your account is open."))
+
+
+class MobileSession(ApiView):
+    """Signs out: ends the session that asks. Its sockets close."""
+
+    actions = {"DELETE": PERSON}
+
+    @extend_schema(operation_id="sign_out", tags=["account"], responses={204: None})
+    def delete(self, request: Request) -> Response:
+        session = session_of(request)
+        for known in UserSession.objects.filter(user=person_of(request), session_key=session.session_key):
+            services.revoke(known)
+        session.flush()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

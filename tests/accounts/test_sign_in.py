@@ -5,9 +5,11 @@ from allauth.usersessions.models import UserSession
 from django.test import Client
 
 from apps.accounts.models import User
+from tests.accounts.test_ask import problem
 from tests.factories import PASSWORD
 
 MOBILE = "/_allauth/app/v1/auth/login"
+SESSION = "/_allauth/app/v1/auth/session"
 
 
 def sign_in(client: Client, login: str, password: str = PASSWORD, **more: str) -> str:
@@ -108,8 +110,48 @@ def test_a_mobile_app_signs_in_with_a_session_of_its_own(client: Client, alice: 
     sessions = Client().get("/api/account/sessions/", headers=token).json()["items"]
     assert [session["is_current"] for session in sessions] == [True]
     assert token["x-session-token"] not in str(sessions)
-    Client().delete("/_allauth/app/v1/auth/session", headers=token)
+    assert Client().delete(SESSION, headers=token).status_code == 204
     assert Client().get("/api/account/", headers=token).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ("nonsense", None),
+        ("[]", []),
+        ("{}", ["password"]),
+        ('{"username": "alice"}', ["password"]),
+        ('{"username": "alice", "password": "wrong"}', ["password"]),
+        ('{"email": "alice", "password": "wrong"}', ["email"]),
+        ('{"password": "wrong"}', []),
+    ],
+)
+def test_a_mobile_app_is_told_in_the_one_shape_what_was_wrong(
+    client: Client, alice: User, body: str, fields: list[str] | None
+) -> None:
+    told = problem(client.post(MOBILE, body, "application/json"), 400)
+    assert told["detail"]
+    assert told["code"] == ("parse_error" if fields is None else "invalid")
+    assert [error["field"] for error in told.get("errors", [])] == (fields or [])
+
+
+def test_a_mobile_app_that_guesses_or_is_not_signed_in_is_told_in_the_one_shape(client: Client, alice: User) -> None:
+    wrong, right = ({"username": "alice", "password": word} for word in ("wrong", PASSWORD))
+    for _ in range(5):
+        problem(client.post(MOBILE, wrong, "application/json"), 400)
+    assert int(client.post(MOBILE, right, "application/json")["Retry-After"]) == 300
+    assert problem(client.post(MOBILE, right, "application/json"), 429)["code"] == "throttled"
+    problem(client.delete(SESSION), 401)
+    problem(client.delete(SESSION, headers={"x-session-token": "guess"}), 401)
+    problem(client.get(SESSION), 405)
+    problem(client.post(MOBILE, "a" * 3_000_000, "application/json"), 413)
+
+
+def test_a_mobile_app_that_is_signed_in_is_told_so(client: Client, alice: User) -> None:
+    right = {"username": "alice", "password": PASSWORD}
+    token = client.post(MOBILE, right, "application/json").json()["meta"]["session_token"]
+    again = client.post(MOBILE, right, "application/json", headers={"x-session-token": token})
+    assert problem(again, 409)["code"] == "signed_in_already"
 
 
 def test_administrators_sign_in_where_everybody_does(client: Client, alice: User) -> None:

@@ -75,8 +75,7 @@ ROWS = [
     get("account/closed/", ANYONE),
     get("account/password/", PAGE),
     post("account/password/", PAGE, body={"current": "guess", "new": "guess"}, form=True, ok=(422,), writes=False),
-    get("_allauth/app/v1/auth/session", ANYONE, ok=(401,)),
-    delete("_allauth/app/v1/auth/session", ANYONE, ok=(401,), csrf=False, writes=False),
+    delete("_allauth/app/v1/auth/session", PERSON),
     post(
         "_allauth/app/v1/auth/login",
         ANYONE,

@@ -6,7 +6,3 @@ from django.http import HttpResponse
 class LoginView:
     @classmethod
     def as_api_view(cls, *, client: Client) -> Callable[..., HttpResponse]: ...
-
-class SessionView:
-    @classmethod
-    def as_api_view(cls, *, client: Client) -> Callable[..., HttpResponse]: ...
