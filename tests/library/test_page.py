@@ -53,3 +53,10 @@ def test_a_cursor_that_is_not_ours_is_refused(alice: User, crafted: str) -> None
         TIMELINE.decode(crafted)
     answer = signed_in(alice).get("/api/assets/", {"cursor": crafted})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "cursor")
+
+
+@pytest.mark.parametrize("relevance", [2**31, -(2**31), 2**63 - 1, -(2**63 - 1)])
+def test_a_relevance_that_nothing_has_finds_no_page_and_no_error(alice: User, relevance: int) -> None:
+    crafted = cursor(1, relevance, 1)
+    answer = signed_in(alice).get("/api/search/", {"q": "x", "order": "best", "cursor": crafted})
+    assert answer.status_code == 200
