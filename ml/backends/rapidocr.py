@@ -7,23 +7,20 @@ not used: it reads one picture at a time, spins on every core and downloads what
 import importlib.util
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from ..backend import Backend, NotInstalled
 from ..devices import Device
 from ..engines.ort import OrtModel
-from ..results import ModelName, PageText, Quad, TextLine
+from ..results import ModelName, PageText
 from ..roles import OcrOptions, Picture
-from ..scripts import script_of
-
-Numbers = npt.NDArray[np.float32]
+from .reading import Numbers, Region, page
 
 _DETECTOR = "PP-OCRv6_det_small.onnx"
 _TURNER = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
@@ -42,20 +39,11 @@ class _Pages:
 
 
 @dataclass(frozen=True)
-class _Region:
-    """One line of text: its corners in pixels of the picture, and what was read there."""
-
-    corners: Numbers
-    text: str
-    score: float
-
-
-@dataclass(frozen=True)
 class _Read:
-    """The regions of each picture; None where the detector saw no text."""
+    """The regions of each picture; none where the detector saw no text."""
 
     pages: _Pages
-    regions: list[list[_Region] | None]
+    regions: list[list[Region]]
 
 
 @dataclass
@@ -118,24 +106,14 @@ class RapidOcr(Backend[Picture, OcrOptions, _Pages, _Read, PageText]):
         texts = iter(self._read(models, strips))
         return _Read(
             batch,
-            [[_Region(corners, *next(texts)) for corners in all_corners] or None for all_corners in found],
+            [[Region(corners, *next(texts)) for corners in all_corners] for all_corners in found],
         )
 
     def finish(self, raw: _Read) -> list[PageText]:
         return [
-            self._page(picture, regions, raw.pages.options)
+            page(picture, regions, raw.pages.options, self.model())
             for picture, regions in zip(raw.pages.pictures, raw.regions, strict=True)
         ]
-
-    def _page(self, picture: Picture, regions: list[_Region] | None, options: OcrOptions) -> PageText:
-        if regions is None:
-            return PageText((), None, self.model(), skipped_reason="No text was seen in this picture.")
-        lines = tuple(
-            TextLine(region.text, round(region.score, 4), _relative(region.corners, picture), script_of(region.text))
-            for region in _in_reading_order(regions)
-            if region.text.strip() and region.score >= options.min_score
-        )
-        return PageText(lines, script_of(" ".join(line.text for line in lines)), self.model())
 
     def _find(self, detector: OrtModel, picture: Picture) -> list[Numbers]:
         """The corners of every line, clockwise from the upper left, in pixels of the picture."""
@@ -272,29 +250,3 @@ def _padded(strip: Picture, width: int) -> Numbers:
     padded = np.zeros((3, _LINE_HEIGHT, width), np.float32)
     padded[:, :, : strip.shape[1]] = _network_input(strip)
     return padded
-
-
-def _in_reading_order(regions: Sequence[_Region]) -> Iterator[_Region]:
-    """Rows from the top, each from the left. Regions share a row when the middles lie within half a line's height."""
-    row: list[_Region] = []
-    for region in sorted(regions, key=_middle):
-        if row and _middle(region) - _middle(row[0]) > 0.5 * min(_height(region), _height(row[0])):
-            yield from sorted(row, key=lambda one: float(one.corners[0, 0]))
-            row = []
-        row.append(region)
-    yield from sorted(row, key=lambda one: float(one.corners[0, 0]))
-
-
-def _middle(region: _Region) -> float:
-    return float(region.corners[:, 1].mean())
-
-
-def _height(region: _Region) -> float:
-    return float(region.corners[2:, 1].mean() - region.corners[:2, 1].mean())
-
-
-def _relative(corners: Numbers, picture: Picture) -> Quad:
-    height, width = picture.shape[:2]
-    points = (corners / [width, height]).clip(0, 1).round(5).tolist()
-    first, second, third, fourth = ((x, y) for x, y in points)
-    return first, second, third, fourth
