@@ -45,6 +45,16 @@ BACKENDS: tuple[Row, ...] = (
         proof="real weights",
     ),
     Row(
+        key="paddleocr",
+        role="ocr",
+        path="ml.backends.paddleocr.PaddleOcr",
+        packages=(),  # of ours: it has an environment of its own
+        code_licence="Apache-2.0",
+        weights_licence="Apache-2.0 (PaddlePaddle's own models)",
+        source="PaddleOCR, by `make paddle`",
+        proof="not run",
+    ),
+    Row(
         key="open_clip_onnx",
         role="image_embedder",
         path="ml.backends.open_clip_onnx.OnnxImageEmbedder",

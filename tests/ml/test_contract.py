@@ -51,6 +51,7 @@ from ml import (
 from ml.packages import command_for, missing_packages
 from ml.registry import BACKENDS, Row
 from tests.ml.cloud_server import CloudServer
+from tests.ml.paddle import shared_environment
 from tests.ml.pages import page, plain
 from tests.ml.portraits import group
 from tests.ml.sounds import sung
@@ -220,6 +221,8 @@ def weights(row: Row) -> dict[str, Any]:
         return {"weights": str(faces / "yunet.onnx"), "recogniser": str(faces / "recogniser.onnx")}
     if row.key in ("yolo", "yolo_onnx"):
         return {"weights": str(built("yolo") / "yolo11n")}
+    if row.key == "paddleocr":
+        return {**shared_environment()}
     if row.key == "spectral":
         return {"voice": str(built("silero"))}
     family = FAMILIES.get((row.role, row.key))

@@ -101,7 +101,7 @@ def test_a_package_that_is_there_but_broken_counts_as_not_installed(monkeypatch:
             'no device "abacus". Known devices: auto, coreml, cpu, cuda',
         ),
         ({"ocr": {"BACKEND": "fake", "OPTIONS": {"batch_size": 0}}}, "at least 1"),
-        ({"ocr": []}, "is empty. Known backends: fake, rapidocr"),
+        ({"ocr": []}, "is empty. Known backends: fake, paddleocr, rapidocr"),
     ],
 )
 def test_a_setting_that_can_never_work_is_refused_at_once(wish: dict[str, BackendSetting], message: str) -> None:
