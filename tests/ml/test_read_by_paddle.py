@@ -61,7 +61,7 @@ def test_lines_come_in_reading_order_with_place_score_and_script(runtime: Runtim
         ("200 100 0", 0.9, None),
     ]
     assert page.lines[1].box == ((0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0))
-    assert str(page.model) == "paddleocr/1"
+    assert str(page.model) == "paddleocr@1"
 
 
 def test_a_picture_without_text_says_so(runtime: Runtime) -> None:
