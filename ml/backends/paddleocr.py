@@ -125,8 +125,10 @@ class PaddleOcr(Backend[Picture, OcrOptions, _Pages, _Read, PageText]):
                     "onednn": self.onednn,
                 }
             )
-        except BaseException:
+        except BaseException as error:
             worker.end()
+            if isinstance(error, RuntimeError):
+                raise NotInstalled(f"The models in {place} cannot be loaded. Put them there again. {error}") from error
             raise
         return worker
 

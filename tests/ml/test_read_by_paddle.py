@@ -133,6 +133,14 @@ def test_missing_models_name_the_folder_they_belong_into(options: dict[str, str]
     assert f"into {options['weights']}, as detector and recogniser" in missing
 
 
+def test_half_a_model_is_said_to_be_put_there_again(runtime: Runtime, options: dict[str, str]) -> None:
+    (Path(options["weights"]) / "detector" / "inference.pdiparams").write_bytes(b"half a file")
+    (failure,) = read(runtime, plain((200, 100, 0)))
+    assert isinstance(failure, Failure)
+    assert failure.kind == "not_installed"
+    assert f"in {options['weights']} cannot be loaded. Put them there again." in failure.message
+
+
 def test_an_environment_without_paddleocr_names_the_command(options: dict[str, str]) -> None:
     Path(options["python"]).write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     with Runtime({"ocr": {"BACKEND": "paddleocr", "OPTIONS": options}}) as runtime:

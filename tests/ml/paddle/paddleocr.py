@@ -17,6 +17,8 @@ class PaddleOCR:
         assert options["text_detection_model_name"] == "some_det", options
         assert options["text_recognition_model_name"] == "some_rec", options
         assert os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"]
+        if Path(options["text_detection_model_dir"], "inference.pdiparams").read_bytes() == b"half a file":
+            raise RuntimeError("parse error")
         Path(options["text_detection_model_dir"]).parent.joinpath("pid").write_text(str(os.getpid()))
 
     def predict(self, pictures: list[np.ndarray[Any, np.dtype[np.uint8]]]) -> list[dict[str, Any]]:
