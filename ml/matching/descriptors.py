@@ -23,6 +23,8 @@ _USUAL_COLOUR, _USUAL_EDGE, _WEIGHT_OF_EDGES = 0.15, 0.18, 2.5
 #: one threshold shall fit both.
 _ALIKE = 0.1
 
+_Plane = npt.NDArray[np.floating]
+
 
 class Cells:
     """Patches by hand: what every cell of 8 x 8 pixels and its surroundings look like."""
@@ -59,21 +61,17 @@ def _cells(picture: Picture) -> Numbers:
     height, width = (max(side // CELL, 1) * CELL for side in picture.shape[:2])
     if picture.shape[:2] != (height, width):
         picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    planes = np.concatenate([_colours(picture), _edges(picture)], axis=2)
-    rows, columns, numbers = height // CELL, width // CELL, planes.shape[2]
-    shares = planes.reshape(rows, CELL, columns, CELL, numbers).mean(axis=(1, 3))
-    return np.asarray(np.sqrt(shares), np.float32)
+    return np.asarray(np.sqrt(np.concatenate([_colours(picture), _edges(picture)], axis=2)), np.float32)
 
 
 def _colours(picture: Picture) -> Numbers:
     lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     lightness, green_red, blue_yellow = lab[..., 0] / 100, lab[..., 1], lab[..., 2]
-    chroma = np.hypot(green_red, blue_yellow)
-    coloured = np.minimum(chroma / 40, 1)
+    coloured = np.minimum(np.hypot(green_red, blue_yellow) / 40, 1)
     hue = np.arctan2(blue_yellow, green_red) / (2 * np.pi) * _HUES
-    hues = _shares(hue, _HUES, around=True) * coloured[..., None]
-    greys = _shares(lightness * (_GREYS - 1), _GREYS, around=False)
-    colours: Numbers = np.concatenate([hues, greys * (1 - 0.7 * coloured)[..., None]], axis=2)
+    hues = _shares(hue, coloured, _HUES, around=True)
+    greys = _shares(lightness * (_GREYS - 1), 1 - 0.7 * coloured, _GREYS, around=False)
+    colours: Numbers = np.concatenate([hues, greys], axis=2)
     return colours
 
 
@@ -84,18 +82,23 @@ def _edges(picture: Picture) -> Numbers:
     strength = np.hypot(across, down)
     strength /= strength + cv2.blur(strength, (3 * CELL, 3 * CELL)) + 8
     direction = (np.arctan2(down, across) / np.pi) % 1 * _EDGES
-    edges: Numbers = _shares(direction, _EDGES, around=True) * (2 * strength)[..., None]
-    return edges
+    return _shares(direction, 2 * strength, _EDGES, around=True)
 
 
-def _shares(values: npt.NDArray[np.floating], count: int, *, around: bool) -> Numbers:
-    """Each value falls to the two nearest of the bins; `around`: the last one is beside the first."""
-    bins = np.arange(count, dtype=np.float32)
-    distance = np.abs(values[..., None] - bins)
-    if around:
-        distance = np.abs((values[..., None] - bins + count / 2) % count - count / 2)
-    shares: Numbers = np.maximum(1 - distance, 0).astype(np.float32)
-    return shares
+def _shares(values: _Plane, weights: _Plane, count: int, *, around: bool) -> Numbers:
+    """The mean of each bin in each cell. Each value falls to the two nearest of the bins, as much as it weighs;
+    `around`: the last one is beside the first. Counted, because a plane for each bin takes five times as long."""
+    rows, columns = values.shape[0] // CELL, values.shape[1] // CELL
+    cells = np.add.outer(np.arange(values.shape[0]) // CELL * columns, np.arange(values.shape[1]) // CELL) * count
+    low = np.floor(values).astype(np.int64)
+    upper = weights * (values - low)
+    pair = (low % count, (low + 1) % count) if around else (low.clip(0, count - 1), (low + 1).clip(0, count - 1))
+    sums = sum(
+        np.bincount((cells + bins).ravel(), share.ravel(), rows * columns * count)
+        for bins, share in zip(pair, (weights - upper, upper), strict=True)
+    )
+    means: Numbers = np.asarray(sums, np.float32).reshape(rows, columns, count) / np.float32(CELL**2)
+    return means
 
 
 def _with_neighbours(cells: Numbers) -> Numbers:
