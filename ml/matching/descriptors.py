@@ -87,7 +87,7 @@ def _edges(picture: Picture) -> Numbers:
 
 def _shares(values: _Plane, weights: _Plane, count: int, *, around: bool) -> Numbers:
     """The mean of each bin in each cell. Each value falls to the two nearest of the bins, as much as it weighs;
-    `around`: the last one is beside the first. Counted, because a plane for each bin takes five times as long."""
+    `around`: the last one is beside the first. Counted, because a plane for each bin takes several times as long."""
     rows, columns = values.shape[0] // CELL, values.shape[1] // CELL
     cells = np.add.outer(np.arange(values.shape[0]) // CELL * columns, np.arange(values.shape[1]) // CELL) * count
     low = np.floor(values).astype(np.int64)
