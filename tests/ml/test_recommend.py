@@ -66,7 +66,7 @@ def test_the_whole_house_without_graphics_fits_its_profile() -> None:
 
 def test_without_settings_every_backend_of_this_machine_is_tried_and_none_beyond_it() -> None:
     wishes = profiles.local_settings()
-    assert wishes["ocr"] == [{"BACKEND": "rapidocr"}]
+    assert wishes["ocr"][0] == {"BACKEND": "rapidocr"}
     used = {(role, wish["BACKEND"]) for role, choices in wishes.items() for wish in choices}
     house = {(row.role, row.key) for row in BACKENDS if not row.leaves_house and row.proof != "designed"}
     assert used == house

@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,8 @@ class House:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mediahub.run", *arguments],
             cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            # In a shell's background Ctrl-C is ignored, and children inherit that.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         self._heard: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._listen, args=(self.process, self._heard), daemon=True).start()
