@@ -150,24 +150,26 @@ def settle(one: Template, target: Target, box: Numbers) -> Numbers:
     """The box moved and sized by less than a cell, to where what is visible agrees best."""
     anchors = unit(one.anchors.astype(np.float32) - target.usual)
 
-    def agree(tried: Numbers) -> Numbers:
-        together: Numbers = (anchors * unit(_between(target.values, _targets(tried, one.places)))).sum(axis=1)
+    def agree(boxes: Sequence[Numbers]) -> Numbers:
+        places = np.concatenate([_targets(tried, one.places) for tried in boxes])
+        patches = unit(_between(target.values, places)).reshape(len(boxes), *anchors.shape)
+        together: Numbers = np.einsum("bad,ad->ba", patches, anchors)
         return together
 
-    return _climbed(box, agree, _weights(agree(box)))
+    return _climbed(box, agree, _weights(agree([box])[0]))
 
 
-def _climbed(start: Numbers, agree: Callable[[Numbers], Numbers], weights: Numbers) -> Numbers:
-    box, best, step = start, float(weights @ agree(start)), 0.5
+def _climbed(start: Numbers, agree: Callable[[Sequence[Numbers]], Numbers], weights: Numbers) -> Numbers:
+    box, best, step = start, float(agree([start])[0] @ weights), 0.5
     while step > _FINEST_STEP:
         tried = [
             _near(_changed(box, step * right, step * down, step * larger), start) for right, down, larger in _CHANGES
         ]
-        scores = [float(weights @ agree(one)) for one in tried]
-        if max(scores) <= best:
+        scores = agree(tried) @ weights
+        if scores.max() <= best:
             step /= 2
         else:
-            best, box = max(scores), tried[scores.index(max(scores))]
+            best, box = float(scores.max()), tried[int(scores.argmax())]
     return box
 
 
@@ -196,7 +198,8 @@ def _most(agree: Numbers) -> float:
 def _weights(agree: Numbers) -> Numbers:
     """How much each patch says about the place: nothing, when it may be hidden."""
     sure: Numbers = np.maximum(agree, 0) ** 4
-    return np.where(agree >= np.quantile(agree, 1 / 3), sure, np.float32(0))
+    hidden = -(-(len(agree) - 1) // 3)
+    return np.where(agree >= np.partition(agree, hidden)[hidden], sure, np.float32(0))
 
 
 def _targets(box: Numbers, places: Numbers) -> Numbers:
@@ -223,9 +226,9 @@ def _fitted(places: Numbers, found: Numbers, weights: Numbers, box: Numbers) -> 
 def _near(box: Numbers, start: Numbers) -> Numbers:
     """No further from where it began than the next size and the next window would be."""
     extent = start[2:] - start[:2]
-    scale = np.clip(((box[2:] - box[:2]) / extent).mean(), 1 / _LARGER, _LARGER)
+    scale = min(max(float(((box[2:] - box[:2]) / extent).mean()), 1 / _LARGER), _LARGER)
     middle, reach = (start[:2] + start[2:]) / 2, np.maximum(_FURTHER * extent, 1)
-    middle = middle + np.clip((box[:2] + box[2:]) / 2 - middle, -reach, reach)
+    middle = middle + np.minimum(np.maximum((box[:2] + box[2:]) / 2 - middle, -reach), reach)
     return np.concatenate([middle - scale * extent / 2, middle + scale * extent / 2]).astype(np.float32)
 
 
