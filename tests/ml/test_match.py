@@ -56,10 +56,16 @@ def looked(line: str, seed: int) -> tuple[Planted, list[Match]]:
     return put, DENSE.find(put.picture, learnt(seed))
 
 
+@cache
+def searched(line: str, seed: int) -> list[Match]:
+    put, _matches = looked(line, seed)
+    return GRID.find(put.picture, known(seed))
+
+
 @pytest.mark.parametrize("line", LINES)
 def test_one_look_finds_what_was_put_there(line: str) -> None:
     _make, least = LINES[line]
-    for seed in range(3):
+    for seed in range(2):
         put, matches = looked(line, seed)
         assert worst(matches, put.boxes) >= least, f"{line}, seed {seed}"
         assert all(match.verified and match.score >= DENSE.options.threshold for match in matches)
@@ -73,14 +79,14 @@ def test_one_look_finds_at_least_as_many_as_the_grid(line: str) -> None:
     for seed in range(2):
         put, matches = looked(line, seed)
         dense += worst(matches, put.boxes) >= least
-        grid += worst(GRID.find(put.picture, known(seed)), put.boxes) >= least
+        grid += worst(searched(line, seed), put.boxes) >= least
     assert dense >= grid
 
 
 def test_the_grid_finds_exact_copies() -> None:
     for seed in range(2):
         put, _matches = looked("exact", seed)
-        assert worst(GRID.find(put.picture, known(seed)), put.boxes) >= 0.7
+        assert worst(searched("exact", seed), put.boxes) >= 0.7
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +99,13 @@ def test_nothing_is_found_of_fifty_that_are_not_there(absent: Shelf) -> None:
 
 
 def test_many_products_are_looked_for_at_once_and_only_those_there_are_found() -> None:
-    many = DENSE.learn([product(seed) for seed in range(10)])
+    many = DENSE.learn([product(seed) for seed in range(4, 10)])
     put = planted(package(7), 3)
     assert [match.product for match in DENSE.find(put.picture, many)] == ["package 7"]
 
 
 def test_a_stored_picture_is_searched_without_it() -> None:
-    for seed in range(3):
+    for seed in range(2):
         put = planted(package(seed), seed, copies=2)
         stored = DENSE.encode(put.picture)
         assert stored.values.dtype == np.int8
@@ -109,8 +115,7 @@ def test_a_stored_picture_is_searched_without_it() -> None:
 
 
 def test_a_stored_picture_holds_nothing_that_is_not_there(absent: Shelf) -> None:
-    stored = [DENSE.encode(shelf(seed)) for seed in range(2)]
-    assert [match for one in stored for match in DENSE.search_stored(one, absent)] == []
+    assert DENSE.search_stored(DENSE.encode(shelf(1)), absent) == []
 
 
 def test_a_second_reference_shows_the_other_side() -> None:
