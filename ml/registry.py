@@ -269,16 +269,6 @@ BACKENDS: tuple[Row, ...] = (
         proof="real weights",
     ),
     Row(
-        key="yunet_sface",
-        role="faces",
-        path="ml.backends.yunet_sface.YunetSface",
-        packages=("onnxruntime",),
-        code_licence="Apache-2.0 (OpenCV zoo)",
-        weights_licence="MIT (YuNet), Apache-2.0 (SFace)",
-        source="YuNet and SFace from OpenCV's zoo, or another recogniser",
-        proof="real weights",
-    ),
-    Row(
         key="minilm",
         role="text_embedder",
         path="ml.backends.minilm.MiniLm",

@@ -85,7 +85,7 @@ def missing(vocabulary: str, space: str) -> str | None:
         with np.load(kept) as archive:  # reads what is asked for, not the vectors
             if str(archive["digest"]) == Vocabulary.read(vocabulary).digest:
                 return None
-    return f"Not prepared: the tags of {vocabulary} for {space}. Run: python -m ml models calibrate"
+    return f"Not prepared: the tags of {vocabulary} for {space}. Run: python -m ml models calibrate FOLDER"
 
 
 def write_vectors(vocabulary: str, space: str, vectors: Numbers) -> None:

@@ -315,6 +315,7 @@ ROWS: tuple[Weights, ...] = (
         source="https://github.com/Megvii-BaseDetection/YOLOX",
         memory_mb=200,
         good_at="80 kinds of things with boxes; a good middle.",
+        proof="not run",
     ),
     Weights(
         name="rtdetr_r18vd",

@@ -119,7 +119,12 @@ def publish(place: Path, name: str) -> Path:
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
         final.rename(old)
-    place.rename(final)
+    try:
+        place.rename(final)
+    except BaseException:  # a stop, too, leaves what was installed
+        if old.exists():
+            old.rename(final)
+        raise
     sync(final.parent)
     shutil.rmtree(old, ignore_errors=True)
     return final

@@ -330,6 +330,11 @@ print(json.dumps([status.installed, status.loaded, status.last_error, runtime.mo
 """
 
 
+def test_every_backend_stands_in_the_registry_once() -> None:
+    names = [(row.role, row.key) for row in BACKENDS]
+    assert len(set(names)) == len(names)
+
+
 def test_a_missing_package_is_a_state_that_names_the_extra(row: Row, examples: Examples) -> None:
     if not row.packages:
         pytest.skip("It needs no optional package.")
