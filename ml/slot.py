@@ -126,6 +126,8 @@ class BatchAtWork:
         self._value: Any = self._items
         self._going_well = False
         self._error: Exception | None = None
+        #: Whoever answered when the stages had ended.
+        self._tried: Candidate | None = None
         self._answers: list[Any] = []
 
     def prepare(self) -> None:
@@ -145,19 +147,23 @@ class BatchAtWork:
     def finish(self) -> None:
         self._go_on(lambda candidate, raw: candidate.finish(raw, len(self._items)))
         if candidate := self._candidate:
-            answers = self._value if self._going_well else self._again(candidate)
+            self._answers = self._value if self._going_well else self._again(candidate)
+            self._tried = candidate
             self._end()
-            self._answers = self._rescued(candidate, answers)
         elif self._error and not isinstance(self._error, ClosedError):
             self._answers = [failure(self._error)] * len(self._items)
         self._value = None
-        self._items = []
 
     def results(self) -> Iterator[Any]:
-        """Raises ClosedError when the runtime was closed before its turn."""
+        """Raises ClosedError when the runtime was closed before its turn.
+
+        What failed is tried with others here, in the caller's thread: they may have to wait until the batches behind
+        this one let go of the first model, which a stage would keep from going on.
+        """
         if isinstance(self._error, ClosedError):
             raise self._error
-        answers = iter(self._answers)
+        answers = iter(self._rescued(self._tried, self._answers) if self._tried else self._answers)
+        self._items = []
         for problem in self._problems:
             yield next(answers) if problem is None else Failure("bad_item", problem, retryable=False)
 

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -73,6 +74,21 @@ def test_the_next_backend_serves_when_the_first_is_too_large(house: House) -> No
         (answer,) = runtime.map(ONE, ["a"])
         assert isinstance(answer, Word)
         assert answer.model.name == "small"
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_next_backend_gets_its_turn_where_only_one_has_room(house: House, device: str) -> None:
+    pair: Any = [
+        {"DEVICE": device, **echo(name=name, memory_mb=10, batch_size=2, plays=device)} for name in ("weak", "strong")
+    ]
+    words = ["down"] * 4 + ["a"] * 8 + ["down"] * 2
+    with Runtime({"one": pair}, memory_mb=10, gpu_memory_mb=10) as runtime:
+        answers: list[str] = []
+        reader = Thread(target=lambda: answers.extend(ask(runtime, ONE, *words)), daemon=True)
+        reader.start()
+        reader.join(20)
+        assert answers == words, "the two wait for each other's room"
+    assert house.most_mb["ram" if device == "cpu" else "gpu"] == 10
 
 
 def test_each_kind_of_memory_has_its_own_budget(house: House) -> None:
