@@ -63,18 +63,11 @@ def test_a_file_of_settings_is_read_and_the_environment_goes_first(
 ) -> None:
     from mediahub import env
 
-    monkeypatch.setenv("MEDIAHUB_WORKERS", "3")
-    monkeypatch.delenv("TIME_ZONE", raising=False)
-    monkeypatch.delenv("DEVICE", raising=False)
+    household = {"MEDIAHUB_WORKERS": "3"}
+    monkeypatch.setattr(os, "environ", household)
     file = tmp_path / ".env"
     file.write_text(
         "# a comment\nMEDIAHUB_WORKERS=5\n export TIME_ZONE='Europe/Berlin'\n\nDEVICE = cpu\n#LOG_LEVEL=x\n"
     )
     env.load(file)
-    assert (os.environ["MEDIAHUB_WORKERS"], os.environ["TIME_ZONE"], os.environ["DEVICE"]) == (
-        "3",
-        "Europe/Berlin",
-        "cpu",
-    )
-    monkeypatch.delenv("TIME_ZONE")
-    monkeypatch.delenv("DEVICE")
+    assert household == {"MEDIAHUB_WORKERS": "3", "TIME_ZONE": "Europe/Berlin", "DEVICE": "cpu"}
