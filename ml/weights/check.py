@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from . import manifest, store
-from .files import sha256_of
+from .files import problem, sha256_of
 from .manifest import Weights
 
 State = Literal["whole", "damaged", "unknown"]
@@ -81,6 +81,8 @@ def verdict(name: str, *, deep: bool = True) -> Verdict:
             troubles.append(f"{file.path} has {path.stat().st_size:,} bytes instead of {file.size:,}")
         elif deep and sha256_of(path) != file.sha256:
             troubles.append(f"{file.path} was changed")
+        elif deep and not file.known and (trouble := problem(path, pinned=False)):
+            troubles.append(f"{file.path} was so from the beginning: {trouble}")
     pinned = all(file.known for file in record.files)
     if troubles:
         return Verdict(name, "damaged", "; ".join(troubles), mend, pinned, size)

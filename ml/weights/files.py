@@ -4,9 +4,10 @@ import errno
 import hashlib
 import os
 import re
-import struct
 from collections.abc import Callable
 from pathlib import Path
+
+from . import whole
 
 #: What cannot run a program while it is read. `.bin` is CTranslate2's; a pickle of that name is told by its bytes.
 SAFE_SUFFIXES = frozenset(
@@ -16,7 +17,6 @@ SAFE_SUFFIXES = frozenset(
 PINNED_SUFFIXES = frozenset({".pt", ".pth", ".zip"})
 
 _BLOCK = 1 << 20
-_LONGEST_HEADER = 100_000_000  # what the safetensors library allows
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -43,7 +43,7 @@ def sha256_of(path: Path, seen: Callable[[int], None] | None = None) -> str:
 
 
 def problem(path: Path, *, pinned: bool) -> str | None:
-    """Why this file may not be installed, or None. `pinned`: its checksum is the known one."""
+    """Why this file may not be installed, or None. `pinned`: its checksum is the known one, so that it is whole."""
     suffix = path.suffix.lower()
     if suffix in PINNED_SUFFIXES:
         kind = "an archive" if suffix == ".zip" else "a pickle, which can run programs,"
@@ -57,16 +57,7 @@ def problem(path: Path, *, pinned: bool) -> str | None:
         # A pickle begins with its protocol, a PyTorch file is a ZIP around one.
         if suffix not in {".txt", ".npy"} and (head[:2] in {b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"}):
             return "it is a pickle, which can run programs; look for the safetensors or ONNX form"
-        return _half(file.read, head, path.stat().st_size) if suffix == ".safetensors" else None
-
-
-def _half(read: Callable[[int], bytes], head: bytes, size: int) -> str | None:
-    """A safetensors file says in its header where its last number ends."""
-    length = struct.unpack("<Q", head.ljust(8, b"\0"))[0]
-    if not 2 <= length <= min(_LONGEST_HEADER, size - 8):
-        return "it is cut off or no safetensors file"
-    ends = [int(end) for end in re.findall(rb'"data_offsets"\s*:\s*\[\s*\d+\s*,\s*(\d+)\s*\]', read(length))]
-    return None if size == 8 + length + max(ends, default=0) else "it is cut off"
+    return None if pinned else whole.trouble(path)
 
 
 def sync(path: Path) -> None:

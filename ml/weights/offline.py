@@ -1,6 +1,7 @@
 """Install models from a folder, for houses without internet."""
 
 import os
+import shlex
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -101,8 +102,7 @@ def _recognised(
                 _install(row.name, row.source, taken)
                 names.append(row.name)
             used |= {path for path, _ in taken}
-    left = [Left(path, reason) for path, reason in _reasons(places, used, rows, checksums)]
-    return Imported(tuple(names), tuple(left))
+    return Imported(tuple(names), tuple(_left(places, used, rows, checksums)))
 
 
 def _of_row(row: Weights, place: Path, files: dict[str, Path], checksums: _Checksums) -> list[tuple[Path, FileRecord]]:
@@ -116,7 +116,7 @@ def _of_row(row: Weights, place: Path, files: dict[str, Path], checksums: _Check
         path = files.get(file.path)
         if path is None and file.optional:
             continue
-        if path is None or not (checksums.is_of(path, file) if file.sha256 else named):
+        if path is None or not (file.sha256 or named) or _otherness(path, file, checksums):
             return []
         if problem(path, pinned=file.sha256 is not None):
             return []
@@ -124,38 +124,44 @@ def _of_row(row: Weights, place: Path, files: dict[str, Path], checksums: _Check
     return taken
 
 
-def _reasons(
+def _left(
     places: list[tuple[Path, dict[str, Path]]], used: set[Path], rows: tuple[Weights, ...], checksums: _Checksums
-) -> Iterator[tuple[Path, str]]:
-    """Why each file that stayed behind did."""
-    for place, files in places:
+) -> Iterator[Left]:
+    for _place, files in places:
         for name, path in files.items():
-            if path in used:
-                continue
-            candidates = [(row, file) for row in rows for file in row.files if file.path == name]
-            pinned = next(((row, file) for row, file in candidates if file.sha256), None)
-            trouble = problem(path, pinned=False)
-            if pinned and not checksums.is_of(path, pinned[1]):
-                yield (
-                    path,
-                    (
-                        f"it bears the name of {pinned[0].name}, but is another file: its checksum is "
-                        f"{checksums(path)[:16]}..., not {str(pinned[1].sha256)[:16]}.... If you trust it, run: "
-                        f"python -m ml models import {place} --as {pinned[0].name} --trust"
-                    ),
-                )
-            elif trouble:
-                yield path, trouble
-            elif candidates:
-                yield (
-                    path,
-                    (
-                        "it can belong to several models. Put all files of one model into a folder with its name "
-                        f"({', '.join(row.name for row, _ in candidates[:3])}{', ...' if len(candidates) > 3 else ''})"
-                    ),
-                )
-            else:
-                yield path, "no known model has a file of this name"
+            if path not in used:
+                candidates = [(row, file) for row in rows for file in row.files if file.path == name]
+                yield Left(path, _why_left(path, candidates, checksums))
+
+
+def _why_left(path: Path, candidates: list[tuple[Weights, WeightsFile]], checksums: _Checksums) -> str:
+    trouble = problem(path, pinned=False)
+    others = [(row.name, other) for row, file in candidates if (other := _otherness(path, file, checksums))]
+    if others and len(others) == len(candidates):
+        name, other = others[0]
+        command = f"python -m ml models import {shlex.quote(str(path.parent))} --as {name} --trust"
+        return f"it bears the name of {name}, but is another file: {other}. " + (
+            f"It cannot be taken: {trouble}" if trouble else f"If you trust it, run: {command}"
+        )
+    if trouble:
+        return trouble
+    if candidates:
+        names = [row.name for row, _ in candidates]
+        return (
+            "a name alone does not tell which model it belongs to. Put all files of one model into a folder that bears "
+            f"its name ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+        )
+    return "no known model has a file of this name"
+
+
+def _otherness(path: Path, file: WeightsFile, checksums: _Checksums) -> str | None:
+    """How it differs from the published file; None where nothing tells."""
+    size = path.stat().st_size
+    if file.size is not None and size != file.size:
+        return f"it has {size:,} bytes instead of {file.size:,}" + (" (cut off?)" if size < file.size else "")
+    if file.sha256 and not checksums.is_of(path, file):
+        return f"its checksum is {checksums(path)[:16]}... instead of {file.sha256[:16]}..."
+    return None
 
 
 def _as(
@@ -177,15 +183,15 @@ def _as(
         if row and path_name not in known and not is_exported:
             left.append(Left(path, f"{row.name} has no file of this name"))
             continue
-        checksum = known[path_name].sha256 if path_name in known else None
-        is_known = checksum is not None and checksums(path) == checksum
-        if checksum and not is_known and not trust:
-            raise WeightsError(
-                f"{path} is another file than the one that was published: its checksum is {checksums(path)[:16]}..., "
-                f"not {checksum[:16]}.... If you trust it all the same, add --trust."
-            )
+        file = known.get(path_name, WeightsFile(path_name))
+        is_known = file.sha256 is not None and checksums.is_of(path, file)
         if trouble := problem(path, pinned=is_known):
             raise WeightsError(f"{path} cannot be taken: {trouble}.")
+        if not is_known and not trust and (other := _otherness(path, file, checksums)):
+            raise WeightsError(
+                f"{path} is another file than the one that was published: {other}. If you trust it all the same, add "
+                "--trust."
+            )
         taken.append((path, _record(path_name, path, checksums, known=is_known)))
     if not taken:
         raise WeightsError(f"{folder} holds no files.")

@@ -1,16 +1,18 @@
 import hashlib
+import struct
 from pathlib import Path
 
 import pytest
 
 from ml.weights import missing
 from ml.weights.check import verify
-from ml.weights.files import WeightsError
+from ml.weights.files import WeightsError, problem
 from ml.weights.manifest import Weights, WeightsFile
 from ml.weights.offline import import_folder
 from ml.weights.store import installed, record, remove
+from tests.ml.onnx_files import onnx_file, tensor
 
-SHARP, WORDS = b"\x08\x07 sharp", b'{"cat": 1}'
+SHARP, SHARPER, WORDS = onnx_file(b"sharp"), onnx_file(b"sharper"), b'{"cat": 1}'
 PICKLE = b"\x80\x04 a pickle"
 
 
@@ -61,14 +63,14 @@ def test_files_without_known_checksums_need_a_folder_with_the_models_name(stick:
     result = import_folder(stick, rows=ROWS)
     assert result.names == ("worded",)
     assert {left.path.parent for left in result.left} == {stick}
-    assert all("can belong to several models" in left.reason for left in result.left)
+    assert all("a folder that bears its name (worded, worded_too)" in left.reason for left in result.left)
     told = record("worded")
     assert told
     assert [file.known for file in told.files] == [False, False]
 
 
 def test_another_file_of_a_known_name_is_left_with_the_command_that_takes_it(stick: Path) -> None:
-    (stick / "sharp.onnx").write_bytes(SHARP + b"er")
+    (stick / "sharp.onnx").write_bytes(SHARPER)
     (left,) = import_folder(stick, rows=ROWS).left
     assert f"models import {stick} --as sharp --trust" in left.reason
     assert installed() == []
@@ -98,6 +100,80 @@ def test_half_a_model_is_no_model(stick: Path) -> None:
     assert import_folder(stick, rows=ROWS).names == ()
     with pytest.raises(WeightsError, match=r"lacks words\.json, without which it is not worded"):
         import_folder(stick / "worded", name="worded", rows=ROWS)
+
+
+def test_half_a_file_never_takes_the_place_of_a_whole_one(stick: Path, home: Path) -> None:
+    (stick / "sharp.onnx").write_bytes(SHARP)
+    import_folder(stick, rows=ROWS)
+    (stick / "sharp.onnx").write_bytes(SHARPER[: len(SHARP) - 20])
+    (left,) = import_folder(stick, rows=ROWS).left
+    assert "It cannot be taken: it is cut off" in left.reason
+    with pytest.raises(WeightsError, match="cannot be taken: it is cut off"):
+        import_folder(stick, name="sharp", trust=True, rows=ROWS)
+    assert (home / "sharp" / "sharp.onnx").read_bytes() == SHARP
+
+
+def test_an_onnx_file_that_ends_anywhere_too_early_is_told(stick: Path) -> None:
+    whole = onnx_file(b"numbers", tensors=[tensor(numbers=20)])
+    path = stick / "model.onnx"
+    for length in range(1, len(whole)):
+        path.write_bytes(whole[:length])
+        assert problem(path, pinned=False), length
+    path.write_bytes(whole)
+    assert problem(path, pinned=False) is None
+    path.write_bytes(whole[:40] + bytes(len(whole) - 40))
+    assert problem(path, pinned=False)
+
+
+def test_numbers_beside_an_onnx_file_are_part_of_it(stick: Path) -> None:
+    beside = {"location": "model.onnx_data", "offset": "4", "length": "16"}
+    (stick / "model.onnx").write_bytes(onnx_file(tensors=[tensor(numbers=4, elsewhere=beside)]))
+    with pytest.raises(WeightsError, match=r"its numbers are in model\.onnx_data, which is not beside it"):
+        import_folder(stick, name="own", rows=ROWS)
+    (stick / "model.onnx_data").write_bytes(bytes(19))
+    with pytest.raises(WeightsError, match=r"model\.onnx_data beside it ends too early"):
+        import_folder(stick, name="own", rows=ROWS)
+    (stick / "model.onnx_data").write_bytes(bytes(20))
+    assert import_folder(stick, name="own", rows=ROWS).names == ("own",)
+
+
+def test_numbers_elsewhere_on_the_machine_are_not_read(stick: Path) -> None:
+    for place in ("../elsewhere", "/etc/passwd"):
+        beside = {"location": place, "length": "1"}
+        (stick / "model.onnx").write_bytes(onnx_file(tensors=[tensor(numbers=4, elsewhere=beside)]))
+        with pytest.raises(WeightsError, match="not beside it"):
+            import_folder(stick, name="own", rows=ROWS)
+
+
+def test_a_shorter_file_than_the_published_one_may_be_cut_off(stick: Path) -> None:
+    rows = (row("sized", WeightsFile("sized.onnx", size=len(SHARP) + 100)),)
+    (stick / "sized.onnx").write_bytes(SHARP)
+    (left,) = import_folder(stick, rows=rows).left
+    assert f"it has {len(SHARP)} bytes instead of {len(SHARP) + 100} (cut off?)" in left.reason
+    with pytest.raises(WeightsError, match=r"\(cut off\?\)\. If you trust it all the same, add --trust"):
+        import_folder(stick, name="sized", rows=rows)
+    assert import_folder(stick, name="sized", trust=True, rows=rows).names == ("sized",)
+
+
+@pytest.mark.parametrize(("name", "half"), [("words.json", b'{"cat": 1'), ("rows.npy", b"\x93NUMPY\x01\x00")])
+def test_half_a_file_of_another_kind_is_told_too(stick: Path, name: str, half: bytes) -> None:
+    (stick / name).write_bytes(half)
+    with pytest.raises(WeightsError, match="it is cut off, damaged or no"):
+        import_folder(stick, name="own", rows=ROWS)
+
+
+def test_half_a_ctranslate2_model_is_told(stick: Path) -> None:
+    def word(name: bytes) -> bytes:
+        return struct.pack("<H", len(name) + 1) + name + b"\0"
+
+    numbers = word(b"weight") + struct.pack("<BIBI", 1, 4, 0, 16) + bytes(16)
+    whole = struct.pack("<I", 6) + word(b"WhisperSpec") + struct.pack("<II", 3, 1) + numbers
+    whole += struct.pack("<I", 1) + word(b"same") + word(b"weight")
+    for length in range(1, len(whole)):
+        (stick / "model.bin").write_bytes(whole[:length])
+        assert problem(stick / "model.bin", pinned=False), length
+    (stick / "model.bin").write_bytes(whole)
+    assert import_folder(stick, name="own", rows=ROWS).names == ("own",)
 
 
 def test_a_pickle_is_taken_only_when_every_byte_of_it_is_known(stick: Path) -> None:
@@ -133,10 +209,10 @@ def test_a_second_import_replaces_the_first(stick: Path, home: Path) -> None:
     (stick / "gone.json").write_bytes(WORDS)
     import_folder(stick, name="own", rows=ROWS)
     (stick / "gone.json").unlink()
-    (stick / "image.onnx").write_bytes(SHARP * 2)
+    (stick / "image.onnx").write_bytes(SHARPER)
     import_folder(stick, name="own", rows=ROWS)
     assert sorted(path.name for path in (home / "own").iterdir()) == ["image.onnx", "weights.json"]
-    assert (home / "own" / "image.onnx").read_bytes() == SHARP * 2
+    assert (home / "own" / "image.onnx").read_bytes() == SHARPER
 
 
 def test_an_installed_model_can_be_imported_again_from_a_copy_of_it(stick: Path, home: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ml.cli import main
 from ml.cli.progress import Progress
+from tests.ml.onnx_files import onnx_file
 from tests.ml.pages import page
 
 
@@ -19,7 +20,7 @@ def stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with one model, for a house that has none yet."""
     monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path / "models"))
     (tmp_path / "stick").mkdir()
-    (tmp_path / "stick" / "yolox_nano.onnx").write_bytes(b"\x08 some numbers")
+    (tmp_path / "stick" / "yolox_nano.onnx").write_bytes(onnx_file(b"some numbers"))
     return tmp_path / "stick"
 
 
@@ -58,7 +59,7 @@ def test_import_verify_and_remove_say_what_they_did(stick: Path, capsys: pytest.
     assert main(["models", "import", str(stick), "--as", "yolox_nano", "--trust"]) == 0
     assert "yolox_nano is installed in" in capsys.readouterr().out
     assert main(["models", "verify"]) == 0
-    assert "yolox_nano  whole  14 bytes  written down" in capsys.readouterr().out
+    assert "yolox_nano  whole  77 bytes  written down" in capsys.readouterr().out
     assert main(["models", "remove", "yolox_nano"]) == 0
     assert main(["models", "verify"]) == 0
     assert "No model is installed." in capsys.readouterr().out

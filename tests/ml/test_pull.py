@@ -20,9 +20,11 @@ from ml.weights.check import verdict
 from ml.weights.files import WeightsError
 from ml.weights.manifest import ROWS, Weights, WeightsFile
 from ml.weights.pull import Patience, Pulled, pull
+from tests.ml.onnx_files import onnx_file
 from tests.ml.publisher import Publisher, publishing
 
-MODEL = b"\x08\x07" + random.Random(1).randbytes(60_000)
+MODEL = onnx_file(random.Random(1).randbytes(59_900))
+OTHER_MODEL = onnx_file(random.Random(2).randbytes(59_900))
 WORDS = b'{"words": ["cat", "dog"]}'
 QUICK = Patience(silence=0.5, tries=3, pause=0.01)
 
@@ -110,8 +112,7 @@ def test_halves_of_two_versions_are_never_joined(publisher: Publisher, home: Pat
     with pytest.raises(WeightsError):
         pull("tiny", rows=(unpinned,), patience=replace(QUICK, tries=0))
     publisher.cut, publisher.etag = None, '"2"'
-    publisher.files["model.onnx"] = MODEL[::-1]
-    publisher.files["model.onnx"] = b"\x08" + publisher.files["model.onnx"]
+    publisher.files["model.onnx"] = OTHER_MODEL
     pulled(unpinned)
     assert (home / "tiny" / "model.onnx").read_bytes() == publisher.files["model.onnx"]
 
@@ -291,6 +292,9 @@ def test_an_archive_gives_its_named_files_and_no_others(publisher: Publisher, ho
         ("model.pkl", b"anything", "not weights that can be read safely"),
         ("model.safetensors", struct.pack("<Q", 90) + b"{}", "cut off"),
         ("model.onnx", b"", "empty"),
+        ("model.onnx", MODEL[:30_000], "cut off"),
+        ("words.json", WORDS[:-1], "cut off"),
+        ("model.bin", b"<html>Please sign in</html>", "no CTranslate2 model"),
     ],
 )
 def test_what_could_run_a_program_or_is_half_a_file_is_refused(

@@ -1,10 +1,14 @@
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from ml.weights.check import Verdict, health, verdict, verify
 from ml.weights.offline import import_folder
-from ml.weights.store import note_export
+from ml.weights.store import FileRecord, note_export, write_record
+from tests.ml.onnx_files import onnx_file
+
+MODEL = onnx_file(b"some numbers")
 
 
 @pytest.fixture
@@ -12,7 +16,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed model of a known name."""
     monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path / "models"))
     (tmp_path / "stick").mkdir()
-    (tmp_path / "stick" / "yolox_nano.onnx").write_bytes(b"\x08 some numbers")
+    (tmp_path / "stick" / "yolox_nano.onnx").write_bytes(MODEL)
     import_folder(tmp_path / "stick", name="yolox_nano", trust=True)
     return tmp_path / "models" / "yolox_nano"
 
@@ -27,15 +31,14 @@ def test_a_whole_model_is_whole(model: Path) -> None:
 
 
 def test_a_changed_byte_is_found_and_the_cure_named(model: Path) -> None:
-    (model / "yolox_nano.onnx").write_bytes(b"\x08 same numbers")
-    (model / "yolox_nano.onnx").write_bytes(b"\x08 some numbert")
+    (model / "yolox_nano.onnx").write_bytes(MODEL.replace(b"some", b"same"))
     assert (only().state, only().trouble) == ("damaged", "yolox_nano.onnx was changed")
     assert only().mend == "python -m ml models pull yolox_nano"
 
 
 def test_a_lost_or_shorter_file_is_found_without_reading_all(model: Path) -> None:
     (model / "yolox_nano.onnx").write_bytes(b"\x08")
-    assert verdict("yolox_nano", deep=False).trouble == "yolox_nano.onnx has 1 bytes instead of 14"
+    assert verdict("yolox_nano", deep=False).trouble == f"yolox_nano.onnx has 1 bytes instead of {len(MODEL)}"
     (model / "yolox_nano.onnx").unlink()
     assert verdict("yolox_nano", deep=False).trouble == "yolox_nano.onnx is missing"
 
@@ -48,14 +51,22 @@ def test_a_folder_without_a_readable_record_is_unknown(model: Path, record: str)
 
 def test_what_was_exported_is_verified_beside_its_model(model: Path) -> None:
     (model / "onnx").mkdir()
-    (model / "onnx" / "image.onnx").write_bytes(b"\x08 a tower")
+    (model / "onnx" / "image.onnx").write_bytes(onnx_file(b"a tower"))
     note_export("yolox_nano", "a test")
     assert [(verdict.name, verdict.state) for verdict in verify()] == [
         ("yolox_nano", "whole"),
         ("yolox_nano/onnx", "whole"),
     ]
-    (model / "onnx" / "image.onnx").write_bytes(b"\x08 a t0wer")
+    (model / "onnx" / "image.onnx").write_bytes(onnx_file(b"a t0wer"))
     assert verify()[1].mend == "python -m ml models export yolox_nano"
+
+
+def test_what_was_only_half_there_when_it_was_installed_is_damaged(model: Path) -> None:
+    (model / "yolox_nano.onnx").write_bytes(half := MODEL[:50])
+    file = FileRecord("yolox_nano.onnx", len(half), hashlib.sha256(half).hexdigest(), known=False)
+    write_record(model, "yolox_nano", "imported", "a test", (file,))
+    assert only().state == "damaged"
+    assert "it is cut off" in str(only().trouble)
 
 
 def test_nothing_installed_is_nothing_to_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +80,8 @@ def test_health_sees_damage_by_sizes_and_names_the_cure(model: Path) -> None:
     whole, words = health("yolox_nano")
     assert whole is False
     assert words
-    assert words.startswith("yolox_nano is damaged: yolox_nano.onnx has 1 bytes instead of 14. Mend it: python -m ml")
+    damage = f"yolox_nano is damaged: yolox_nano.onnx has 1 bytes instead of {len(MODEL)}. Mend it: python -m ml"
+    assert words.startswith(damage)
     (model / "weights.json").unlink()
     assert health("yolox_nano") == (None, None)
     assert health(str(model)) == (None, None)
