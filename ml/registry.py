@@ -256,7 +256,7 @@ BACKENDS: tuple[Row, ...] = (
         code_licence="MIT (CTranslate2)",
         weights_licence="MIT",
         source="Whisper by OpenAI, as faster-whisper publishes it; Silero VAD",
-        proof="seeded weights",
+        proof="real weights",
     ),
     Row(
         key="yunet_sface",

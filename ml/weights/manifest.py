@@ -600,6 +600,7 @@ ROWS: tuple[Weights, ...] = (
         source=f"{_HUB}/Systran/faster-whisper-small",
         memory_mb=900,
         good_at="What is said, noticeably better than base, three times slower.",
+        proof="not run",
     ),
     Weights(
         name="faster-whisper-large-v3-turbo",
@@ -619,6 +620,7 @@ ROWS: tuple[Weights, ...] = (
         source=f"{_HUB}/deepdml/faster-whisper-large-v3-turbo-ct2",
         memory_mb=2500,
         good_at="What is said, nearly the best there is; wants a GPU.",
+        proof="not run",
     ),
     Weights(
         name="silero-vad-v6",
