@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from .files import WeightsError, plain_name, sha256_of, sync
 
 RECORD = "weights.json"
 #: In a model's folder: what `models export` made of it.
 EXPORT = "onnx"
+# No name of a model has this sign.
+_OLD, _GONE, _LOCK = "~old", "~gone", "~lock"
 How = Literal["pulled", "imported", "exported"]
 
 
@@ -53,6 +55,8 @@ def folder(name: str) -> Path:
 def missing(name: str, *files: str) -> str | None:
     """What to do about weights that are not on this machine, or None."""
     place = folder(name)
+    if not place.is_dir() and not Path(name).is_absolute():
+        _put_back(name)
     absent = [file for file in files if not (place / file).is_file()]
     if place.is_dir() and not absent:
         return None
@@ -63,6 +67,8 @@ def missing(name: str, *files: str) -> str | None:
 
 def installed() -> list[str]:
     """The names of all folders of models."""
+    for old in _incoming().glob(f"*{_OLD}"):
+        _put_back(old.name.removesuffix(_OLD))
     try:
         return sorted(entry.name for entry in home().iterdir() if entry.is_dir() and not entry.name.startswith("."))
     except FileNotFoundError:
@@ -93,11 +99,11 @@ def incoming(name: str, on_wait: Callable[[str], None] | None = None) -> Iterato
     Only one process gathers a model at a time; another one waits for it, having called `on_wait`.
     """
     try:
-        place = home() / ".incoming" / plain_name(name)
+        place = _incoming() / plain_name(name)
         place.mkdir(parents=True, exist_ok=True)
-        lock = (place.parent / f"{name}.lock").open("w")
+        lock = _lock(name)
     except OSError as error:
-        raise WeightsError(f"The folder of models cannot be written to: {error}. Check MODEL_CACHE_DIR.") from error
+        raise _unwritable(error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -105,18 +111,20 @@ def incoming(name: str, on_wait: Callable[[str], None] | None = None) -> Iterato
             if on_wait:
                 on_wait(name)
             fcntl.flock(lock, fcntl.LOCK_EX)
+        _keep_one(name)
         place.mkdir(exist_ok=True)
         yield place
 
 
 def publish(place: Path, name: str) -> Path:
-    """Give a gathered folder its name, in one step and for good. What had the name before is gone."""
+    """Give a gathered folder its name, in one step and for good. What had the name before is gone.
+
+    A process that is killed between the two renamings leaves the name to the old one: `_put_back`.
+    """
     for file in place.rglob("*"):
         sync(file)
     sync(place)
-    final = home() / plain_name(name)
-    old = place.with_name(f"{name}.old")
-    shutil.rmtree(old, ignore_errors=True)
+    final, old = home() / plain_name(name), _old(name)
     if final.exists():
         final.rename(old)
     try:
@@ -128,6 +136,44 @@ def publish(place: Path, name: str) -> Path:
     sync(final.parent)
     shutil.rmtree(old, ignore_errors=True)
     return final
+
+
+def _incoming() -> Path:
+    return home() / ".incoming"
+
+
+def _old(name: str) -> Path:
+    """Where an installed model lies while another one takes its name."""
+    return _incoming() / f"{name}{_OLD}"
+
+
+def _lock(name: str) -> IO[str]:
+    return (_incoming() / f"{name}{_LOCK}").open("w")
+
+
+def _put_back(name: str) -> None:
+    """A model whose replacement was killed gets its name again, unless somebody is at it now."""
+    if not _old(name).exists():
+        return
+    try:
+        with _lock(name) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _keep_one(name)
+    except OSError:  # somebody else's work, or a folder that is only read
+        return
+
+
+def _keep_one(name: str) -> None:
+    """Of a model and what had its name before, the one that is whole under its name. Only for whoever is alone."""
+    old, final = _old(name), home() / name
+    if old.exists() and not final.exists():
+        old.rename(final)
+        sync(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _unwritable(error: OSError) -> WeightsError:
+    return WeightsError(f"The folder of models cannot be written to: {error}. Check MODEL_CACHE_DIR.")
 
 
 def keep_only(place: Path, names: set[str]) -> None:
@@ -153,12 +199,22 @@ def note_export(name: str, source: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Raises WeightsError when there is none."""
-    place = home() / plain_name(name)
-    if not place.is_dir():
+    """With what was fetched of it for a later try. Raises WeightsError when there is neither."""
+    place, half = home() / plain_name(name), _incoming() / name
+    _put_back(name)
+    if not place.is_dir() and not half.is_dir():
         raise WeightsError(f"{name} is not installed. Installed are: {', '.join(installed()) or 'none'}.")
-    gone = home() / ".incoming" / f"{name}.old"
-    gone.parent.mkdir(exist_ok=True)
-    shutil.rmtree(gone, ignore_errors=True)
-    place.rename(gone)
-    shutil.rmtree(gone)
+    try:
+        _incoming().mkdir(exist_ok=True)
+        with _lock(name) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            gone = _incoming() / f"{name}{_GONE}"
+            shutil.rmtree(gone, ignore_errors=True)
+            if place.is_dir():
+                place.rename(gone)
+                shutil.rmtree(gone)
+            shutil.rmtree(half, ignore_errors=True)
+    except BlockingIOError as error:
+        raise WeightsError(f"{name} is being installed just now. Stop that first, or wait for its end.") from error
+    except OSError as error:
+        raise _unwritable(error) from error

@@ -1,5 +1,8 @@
 import hashlib
+import signal
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from ml.weights.check import verify
 from ml.weights.files import WeightsError, problem
 from ml.weights.manifest import Weights, WeightsFile
 from ml.weights.offline import import_folder
-from ml.weights.store import installed, record, remove
+from ml.weights.store import incoming, installed, record, remove
 from tests.ml.onnx_files import onnx_file, tensor
 
 SHARP, SHARPER, WORDS = onnx_file(b"sharp"), onnx_file(b"sharper"), b'{"cat": 1}'
@@ -245,6 +248,54 @@ def test_a_removed_model_is_gone(stick: Path) -> None:
         remove("own")
     with pytest.raises(WeightsError, match="cannot be the name"):
         remove("../stick")
+
+
+KILLED_BETWEEN_TWO_NAMES = """
+import os, signal, sys
+from pathlib import Path
+from ml.weights.offline import import_folder
+
+rename = Path.rename
+def rename_and_die(path, target):
+    rename(path, target)
+    if path.name == "own":
+        os.kill(os.getpid(), signal.SIGKILL)
+Path.rename = rename_and_die
+import_folder(Path(sys.argv[1]), name="own", rows=())
+"""
+
+
+def test_a_model_whose_replacement_was_killed_is_there_again(stick: Path, home: Path) -> None:
+    (stick / "image.onnx").write_bytes(SHARP)
+    import_folder(stick, name="own", rows=ROWS)
+    (stick / "image.onnx").write_bytes(SHARPER)
+    for look in (lambda: missing("own", "image.onnx"), installed):
+        killed = subprocess.run([sys.executable, "-c", KILLED_BETWEEN_TWO_NAMES, str(stick)], check=False, timeout=60)
+        assert killed.returncode == -signal.SIGKILL
+        assert not (home / "own").exists()
+        assert look() in (None, ["own"])
+        assert (home / "own" / "image.onnx").read_bytes() == SHARP
+    import_folder(stick, name="own", rows=ROWS)
+    assert (home / "own" / "image.onnx").read_bytes() == SHARPER
+    assert not list((home / ".incoming").glob("own?old"))
+
+
+def test_a_model_that_is_being_replaced_is_not_put_back(stick: Path, home: Path) -> None:
+    (stick / "image.onnx").write_bytes(SHARP)
+    import_folder(stick, name="own", rows=ROWS)
+    with incoming("own"):
+        (home / "own").rename(home / ".incoming" / "own~old")
+        assert missing("own")
+        with pytest.raises(WeightsError, match="own is being installed just now"):
+            remove("own")
+    assert missing("own") is None
+
+
+def test_what_was_fetched_of_a_model_can_be_removed(home: Path) -> None:
+    with incoming("own") as place:
+        (place / "image.onnx.part").write_bytes(SHARP)
+    remove("own")
+    assert not (home / ".incoming" / "own").exists()
 
 
 def test_the_published_models_of_the_material_are_recognised(material: Path) -> None:
