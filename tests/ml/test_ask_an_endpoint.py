@@ -1,11 +1,13 @@
 """Asking another machine: within its limit, within the budget, never twice, and never for ever."""
 
 import shutil
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -208,6 +210,42 @@ def test_an_answer_that_does_not_end_is_cut_off(endpoint: Endpoint, cloud: Cloud
     assert time.monotonic() - started < 3
 
 
+def test_a_handshake_that_does_not_end_is_cut_off() -> None:
+    """An encrypted line that never gets ready: a byte now and then, of a message that never ends."""
+
+    def drip_a_greeting(listener: socket.socket) -> None:
+        line, _ = listener.accept()
+        with line, suppress(OSError):
+            line.sendall(b"\x16\x03\x03\x40\x00\x02")
+            while True:
+                line.sendall(b"\x00")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip_a_greeting, args=(listener,), daemon=True).start()
+        endpoint = Endpoint(Address(f"https://127.0.0.1:{listener.getsockname()[1]}/v1"))
+        started = time.monotonic()
+        with pytest.raises(TimeoutError, match=r"within 0\.3 seconds"):
+            endpoint.ask(question(terms=Terms(seconds=0.3, retries=0)), NOBODY)
+    assert time.monotonic() - started < 3
+
+
+def test_a_machine_that_sleeps_is_away_and_not_slow() -> None:
+    """Whoever knocks there hears nothing at all; so nobody else needs to wait for it until a minute is over."""
+    with ExitStack() as lines:
+        listener = lines.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):  # its queue is full: the system drops what comes
+            line = lines.enter_context(socket.socket())
+            line.setblocking(False)
+            line.connect_ex(listener.getsockname())
+        endpoint = Endpoint(Address(f"http://127.0.0.1:{listener.getsockname()[1]}/v1"))
+        for _ in range(2):
+            started = time.monotonic()
+            with pytest.raises(Unavailable, match="Is the machine on"):
+                endpoint.ask(question(terms=Terms(seconds=0.3, retries=0)), NOBODY)
+    assert time.monotonic() - started < 0.2
+
+
 def test_nobody_at_home_is_found_out_once_and_said(clock: QuickClock) -> None:
     with CloudServer() as cloud:
         url = cloud.url
@@ -302,13 +340,19 @@ def test_a_key_goes_to_its_own_machine_only(monkeypatch: pytest.MonkeyPatch, clo
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.com/v1", "ftp://example.com", "nonsense", "http://[", "https://a:b@c/v1"]
+    "url",
+    [
+        *("http://example.com/v1", "ftp://example.com", "nonsense", "http://[", "https://a:b@c/v1", "https://c/v1?"),
+        *("https://a b/v1", "https://c/\u00e9", "https://c/v1\n", f"https://{'c' * 64}/v1", "http://134744072/v1"),
+    ],
 )
 def test_an_address_that_nothing_may_be_sent_to_is_refused(url: str) -> None:
     assert Address(url).missing()
 
 
-@pytest.mark.parametrize("url", ["http://localhost:11434/v1", "http://192.168.1.5:8000/v1", "https://example.com/v1"])
+@pytest.mark.parametrize(
+    "url", ["http://localhost:11434/v1", "http://192.168.1.5:8000/v1", "https://example.com/v1", "http://[::1]/v1"]
+)
 def test_machines_of_the_house_need_no_encryption(url: str) -> None:
     assert Address(url).missing() is None
 
