@@ -61,11 +61,14 @@ class Address:
             return problem
         if self.base_url == NVIDIA and not self.secret:
             return f"The key for {NVIDIA} is missing. Set {NVIDIA_KEY} in the environment, or the option key."
+        if not self.secret.isascii() or not self.secret.isprintable():
+            return f"The key for {self.base_url} holds characters that no key has. Copy it once more."
         return None
 
     @property
     def secret(self) -> str:
-        return self.key or (os.environ.get(NVIDIA_KEY, "") if self.base_url == NVIDIA else "")
+        """Without the end of a line, which comes along from a file."""
+        return (self.key or (os.environ.get(NVIDIA_KEY, "") if self.base_url == NVIDIA else "")).strip()
 
 
 @dataclass(frozen=True)
@@ -369,7 +372,7 @@ class Endpoint:
     def _trouble_with(self, response: wire.Response, model: str, terms: Terms) -> Exception:
         """What to raise for an answer that is none."""
         status, place = response.status, self._address.base_url
-        said = _words_of_error(response.body).replace(self._address.secret or "\0", "…")
+        said = _words_of_error(response.body, self._address.secret)
         if status in (408, 429) or status >= 500:
             told = _retry_after(response.headers)
             wait = terms.wait if told is None else told
@@ -503,7 +506,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max(0.0, seconds), _LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
-def _words_of_error(body: bytes) -> str:
+def _words_of_error(body: bytes, secret: str) -> str:
     try:
         said = json.loads(body)
         for name in ("error", "message", "detail"):
@@ -511,7 +514,10 @@ def _words_of_error(body: bytes) -> str:
                 said = said[name]
     except (ValueError, RecursionError):
         return ""
-    return sentence(said, letters=200) if isinstance(said, str) else ""
+    if not isinstance(said, str):
+        return ""
+    # Before it is cut: half a key is too much of it.
+    return sentence(said.replace(secret, "…") if secret else said, letters=200)
 
 
 def _letters(content: str | list[dict[str, Any]]) -> int:

@@ -339,6 +339,17 @@ def test_a_key_goes_to_its_own_machine_only(monkeypatch: pytest.MonkeyPatch, clo
     assert "Set NVIDIA_API_KEY" in str(Address("https://integrate.api.nvidia.com/v1").missing())
 
 
+def test_a_key_is_in_no_message_not_even_a_part_of_it(cloud: CloudServer, caplog: pytest.LogCaptureFixture) -> None:
+    endpoint = Endpoint(Address(cloud.url, "nvapi-0123456789\n"))
+    cloud.moods.append(status(400, "x" * 190 + " nvapi-0123456789"))
+    with pytest.raises(BadItem) as refusal:
+        endpoint.ask(question(), NOBODY)
+    assert "nvapi" not in str(refusal.value) + caplog.text
+    assert cloud.questions[0].headers["authorization"] == "Bearer nvapi-0123456789"
+    for broken in ("nvapi-01\n23", "nvapi-\u2026"):
+        assert "holds characters that no key has" in str(Address(cloud.url, broken).missing())
+
+
 @pytest.mark.parametrize(
     "url",
     [
