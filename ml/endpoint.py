@@ -190,7 +190,8 @@ class Endpoint:
         self._answers = _Remembered()
         self._under_way: dict[str, Future[Reply]] = {}
         self._lock = Lock()
-        self._trouble: tuple[str, float] = ("", 0.0)
+        #: Why nobody need ask now, and until when: of one model, or (under "") of all.
+        self._troubles: dict[str, tuple[str, float]] = {}
         self._healthy_until = clock.now()
         #: Models that were found to take no schema beside the question.
         self._formless: set[str] = set()
@@ -231,8 +232,10 @@ class Endpoint:
 
     def health(self) -> str | None:
         """Why this cannot be asked now, or None. What was found is remembered for a minute."""
-        if trouble := self._address.missing() or self._known_trouble():
-            return trouble
+        if missing := self._address.missing():
+            return missing
+        if trouble := self._trouble():
+            return str(trouble)
         now = self._clock.now()
         if now < self._healthy_until:
             return None
@@ -252,7 +255,8 @@ class Endpoint:
                 self._is_down(Unavailable(f"{self._address.base_url} is out of order ({response.status})."))
         finally:
             self.gate.leave()
-        return self._known_trouble()
+        trouble = self._trouble()
+        return str(trouble) if trouble else None
 
     def _reply_or_failure(self, inquiry: Inquiry, account: Account) -> Reply | Failure:
         try:
@@ -327,8 +331,8 @@ class Endpoint:
     def _once(
         self, inquiry: Inquiry, messages: _Messages, meter: Meter | None, until: float, *, formed: bool
     ) -> tuple[str, int]:
-        if trouble := self._known_trouble():
-            raise Unavailable(trouble, retry_after=self._trouble[1] - self._clock.now())
+        if trouble := self._trouble(inquiry.model) or self._trouble():
+            raise trouble
         planned = inquiry.planned(messages)
         if meter:
             meter.before(inquiry.model, planned)
@@ -384,31 +388,34 @@ class Endpoint:
             return _Again(Unavailable(f"{place} asks to wait ({status}).", retry_after=wait), wait=wait)
         if status in _NOT_TAKEN:
             return BadItem(f"{place} does not take this question ({status}). {said}".strip())
+        if status == 404 and model:
+            said = f"{place} knows no model {model}. Check the options name and base_url. {said}".strip()
+            return self._is_down(Unavailable(said, retry_after=_MISCONFIGURED_SECONDS), model)
         if status == 401 or status == 403:
             message = f"{place} refuses the key ({status}). Check the option key or {NVIDIA_KEY}."
         elif status == 402:
             message = f"{place} asks for payment ({status}). Add credit there."
-        elif status == 404:
-            message = f"{place} knows no model {model}. Check the options name and base_url. {said}".strip()
         else:
             message = f"{place} answers {status}. Check the option base_url."
-        error = Unavailable(message, retry_after=_MISCONFIGURED_SECONDS)
-        self._is_down(error, _MISCONFIGURED_SECONDS)
-        return error
+        return self._is_down(Unavailable(message, retry_after=_MISCONFIGURED_SECONDS))
 
     def _unreachable(self, error: OSError) -> _Unreachable:
         said = sentence(str(error) or type(error).__name__, letters=200)
         return _Unreachable(f"{self._address.base_url} does not answer: {said}", retry_after=_DOWN_SECONDS)
 
-    def _is_down(self, error: Unavailable, seconds: float = _DOWN_SECONDS) -> None:
-        self._trouble = (str(error), self._clock.now() + seconds)
+    def _is_down(self, error: Unavailable, model: str = "") -> Unavailable:
+        """Nobody else need find it out while that lasts; other models of the same machine may be well."""
+        self._troubles[model] = str(error), self._clock.now() + (error.retry_after or _DOWN_SECONDS)
+        return error
 
     def _is_well(self) -> None:
-        self._trouble, self._healthy_until = ("", 0.0), self._clock.now() + _DOWN_SECONDS
+        self._troubles.pop("", None)
+        self._healthy_until = self._clock.now() + _DOWN_SECONDS
 
-    def _known_trouble(self) -> str | None:
-        trouble, until = self._trouble
-        return trouble if trouble and self._clock.now() < until else None
+    def _trouble(self, model: str = "") -> Unavailable | None:
+        message, until = self._troubles.get(model, ("", 0.0))
+        left = until - self._clock.now()
+        return Unavailable(message, retry_after=left) if left > 0 else None
 
 
 class _Remembered:
@@ -501,9 +508,10 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
-    return min(max(0.0, seconds), _LONGEST_WAIT) if math.isfinite(seconds) else None
+        seconds = max(0.0, seconds)  # a date that is over
+    return min(seconds, _LONGEST_WAIT) if 0 <= seconds < math.inf else None
 
 
 def _words_of_error(body: bytes, secret: str) -> str:

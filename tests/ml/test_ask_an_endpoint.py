@@ -137,7 +137,15 @@ def test_a_limit_that_takes_too_long_to_wait_for_says_when_to_come_back(cloud: C
     assert len(cloud.questions) == 2
 
 
-@pytest.mark.parametrize(("told", "waited"), [({"Retry_After": "7"}, 7), ({}, 60), ({"Retry_After": "soon"}, 60)])
+@pytest.mark.parametrize(
+    ("told", "waited"),
+    [
+        ({}, 60),
+        ({"Retry_After": "7"}, 7),
+        ({"Retry_After": "0.5"}, 0.5),
+        *(({"Retry_After": told}, 60) for told in ("soon", "nan", "-7", "Wed, 21 Oct 2015 07:28:00 +" + "9" * 20)),
+    ],
+)
 def test_after_429_it_waits_as_told_else_a_minute(
     endpoint: Endpoint, cloud: CloudServer, clock: QuickClock, told: dict[str, str], waited: float
 ) -> None:
@@ -315,6 +323,16 @@ def test_what_only_the_owner_can_mend_is_said_and_not_tried_again(
     assert len(cloud.questions) == 1
     clock.sleep_until(clock.now() + 301)
     assert isinstance(endpoint.ask(question(), NOBODY), Reply)
+
+
+def test_a_model_that_is_not_there_keeps_no_other_from_work(endpoint: Endpoint, cloud: CloudServer) -> None:
+    cloud.moods.append(status(404))
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="knows no model a/typo"):
+            endpoint.ask(question(model="a/typo"), NOBODY)
+    assert isinstance(endpoint.ask(question(), NOBODY), Reply)
+    assert endpoint.health() is None
+    assert len(cloud.questions) == 2
 
 
 def test_health_is_asked_once_a_minute_and_names_a_wrong_key(clock: QuickClock) -> None:
