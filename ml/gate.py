@@ -62,11 +62,16 @@ class Gate:
         """Wait for a place. Raises Unavailable as soon as it is clear that there will be none until then."""
         while True:
             with self._changed:
-                moment = self._free_at()
+                moment, now = self._free_at(), self._clock.now()
                 if moment is None:
-                    self._changed.wait(1.0)
+                    if now >= until:
+                        raise Unavailable(
+                            "Those who asked before are not answered yet. "
+                            "If this model is slow, raise the option patience_seconds."
+                        )
+                    self._changed.wait(min(1.0, until - now))
                     continue
-                if moment <= (now := self._clock.now()):
+                if moment <= now:
                     self._under_way += 1
                     return
             if moment > until:

@@ -137,6 +137,16 @@ def test_a_limit_that_takes_too_long_to_wait_for_says_when_to_come_back(cloud: C
     assert len(cloud.questions) == 2
 
 
+def test_nobody_waits_longer_than_their_patience_for_those_who_asked_before() -> None:
+    with CloudServer(takes_seconds=0.6) as cloud:
+        endpoint = Endpoint(Address(cloud.url), at_once=1)
+        started = time.monotonic()
+        hasty = [question(str(number), terms=Terms(patience=0.3)) for number in range(6)]
+        replies = endpoint.ask_all(hasty, NOBODY)
+    assert time.monotonic() - started < 2
+    assert [reply.kind for reply in replies if isinstance(reply, Failure)] == ["unavailable"] * 5
+
+
 @pytest.mark.parametrize(
     ("told", "waited"),
     [
