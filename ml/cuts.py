@@ -42,8 +42,8 @@ class Cut:
         return cls(
             values["width"],
             values["height"],
-            _three(values["mean"]),
-            _three(values["std"]),
+            three(values["mean"]),
+            three(values["std"]),
             values["interpolation"],
             values["resize_mode"],
         )
@@ -77,6 +77,6 @@ class Cut:
         return left * across, top * down, (left + self.width) * across, (top + self.height) * down
 
 
-def _three(values: Sequence[float]) -> tuple[float, float, float]:
+def three(values: Sequence[float]) -> tuple[float, float, float]:
     red, green, blue = values
     return float(red), float(green), float(blue)

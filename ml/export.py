@@ -242,11 +242,19 @@ def _write(model: Any, source: Path, folder: Path) -> None:
     (folder / DESCRIPTION).write_text(json.dumps(asdict(towers), indent=2))
 
 
-def to_onnx(module: Any, inputs: dict[str, Any], path: Path, *, output: str = "vectors") -> None:
-    """With a batch of any size. The older exporter: the newer one clashes over names in sentence towers."""
+def to_onnx(
+    module: Any,
+    inputs: dict[str, Any],
+    path: Path,
+    *,
+    output: str = "vectors",
+    axes: dict[str, dict[int, str]] | None = None,
+) -> None:
+    """With a batch of any size; `axes`: the sides that may have any, where it is not the batch alone. The older
+    exporter: the newer one clashes over names in sentence towers."""
     import torch
 
-    axes = {name: {0: "batch"} for name in (*inputs, output)}
+    batches = {name: {0: "batch"} for name in (*inputs, output)}
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # one operation that ONNX does not know
     with warnings.catch_warnings():
@@ -257,7 +265,7 @@ def to_onnx(module: Any, inputs: dict[str, Any], path: Path, *, output: str = "v
             str(path),
             input_names=list(inputs),
             output_names=[output],
-            dynamic_axes=axes,
+            dynamic_axes=batches if axes is None else axes,
             opset_version=_OPSET,
             dynamo=False,
         )

@@ -79,6 +79,17 @@ class Vector:
     model: ModelName
 
 
+@dataclass(frozen=True, eq=False)
+class PatchMap:
+    """What each patch of a picture looks like: rows x columns x numbers of length 1. `cell`: the side of a patch in
+    pixels. Only maps of one `space` may be compared."""
+
+    values: Numbers
+    cell: int
+    space: str
+    model: ModelName
+
+
 @dataclass(frozen=True)
 class Tag:
     """`name` is English, `other_names` the same in other languages, by code ("zh").

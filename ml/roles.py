@@ -14,6 +14,7 @@ from .results import (
     Faces,
     Generated,
     PageText,
+    PatchMap,
     Sentiment,
     Tags,
     Things,
@@ -197,6 +198,7 @@ def _prompt_problem(prompt: object) -> str | None:
 
 OCR: Role[Picture, OcrOptions, PageText] = Role("ocr", OcrOptions, PageText, _picture_problem)
 IMAGE_EMBEDDER: Role[Picture, EmbedOptions, Vector] = Role("image_embedder", EmbedOptions, Vector, _picture_problem)
+PATCH_EMBEDDER: Role[Picture, EmbedOptions, PatchMap] = Role("patch_embedder", EmbedOptions, PatchMap, _picture_problem)
 QUERY_EMBEDDER: Role[str, EmbedOptions, Vector] = Role("query_embedder", EmbedOptions, Vector, _text_problem)
 TEXT_EMBEDDER: Role[str, EmbedOptions, Vector] = Role("text_embedder", EmbedOptions, Vector, _text_problem)
 TAGGER: Role[Seen, TagOptions, Tags] = Role("tagger", TagOptions, Tags, _seen_problem)
@@ -216,6 +218,7 @@ ROLES: dict[str, Role[Any, Any, Any]] = {
     for role in (
         OCR,
         IMAGE_EMBEDDER,
+        PATCH_EMBEDDER,
         QUERY_EMBEDDER,
         TEXT_EMBEDDER,
         TAGGER,

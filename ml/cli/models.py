@@ -195,19 +195,25 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from .. import export, export_detector, export_tagger, export_text
+    from .. import export, export_detector, export_patches, export_tagger, export_text
     from ..export import ExportError
 
     row = known_row(arguments.name)
     pictures = list(islice(opened(pictures_in(arguments.pictures)), _CHECKED_ON)) if arguments.pictures else []
     verdicts: Sequence[
-        export.Verdict | export_detector.DetectorVerdict | export_tagger.TagVerdict | export_text.TextVerdict
+        export.Verdict
+        | export_detector.DetectorVerdict
+        | export_patches.PatchVerdict
+        | export_tagger.TagVerdict
+        | export_text.TextVerdict
     ]
     try:
         if "ram_plus" in row.backends:
             verdicts = export_tagger.export(row.name, pictures)
         elif "yolo_onnx" in row.backends:
             verdicts = export_detector.export(row.name, pictures)
+        elif "vit_onnx" in row.backends:
+            verdicts = export_patches.export(row.name, pictures)
         elif "minilm" in row.backends:
             verdicts = export_text.export(row.name)
         else:

@@ -192,6 +192,18 @@ ROWS: tuple[Weights, ...] = (
         memory_mb=1200,
         good_at="Search with a model that was also trained to describe.",
     ),
+    # -- Patches of pictures ------------------------------------------------------------------------------------------
+    Weights(
+        name="vit_small_patch14_reg4_dinov2",
+        roles=("patch_embedder",),
+        backends=("vit_onnx", "vit_torch"),
+        files=_hub("timm/vit_small_patch14_reg4_dinov2.lvd142m", "config.json", "model.safetensors"),
+        code_licence="Apache-2.0 (timm)",
+        weights_licence="Apache-2.0",
+        source=f"{_HUB}/timm/vit_small_patch14_reg4_dinov2.lvd142m",
+        memory_mb=450,
+        good_at="What each part of a picture looks like, to find products in it; DINOv2, the small one.",
+    ),
     # -- Sentences ----------------------------------------------------------------------------------------------------
     Weights(
         name="all-MiniLM-L6-v2",

@@ -21,6 +21,7 @@ from ml import (
     IMAGE_EMBEDDER,
     LLM,
     OCR,
+    PATCH_EMBEDDER,
     QUERY_EMBEDDER,
     SENTIMENT,
     TAGGER,
@@ -34,6 +35,7 @@ from ml import (
     Generated,
     ModelName,
     PageText,
+    PatchMap,
     Picture,
     Prompt,
     Question,
@@ -76,6 +78,11 @@ def same_page(one: PageText, other: PageText) -> bool:
 
 def same_vector(one: Vector, other: Vector) -> bool:
     return one.space == other.space and float(one.values @ other.values) > 0.9999
+
+
+def same_patches(one: PatchMap, other: PatchMap) -> bool:
+    alike = (one.space, one.cell, one.values.shape) == (other.space, other.cell, other.values.shape)
+    return alike and float((one.values * other.values).sum(axis=-1).min()) > 0.999
 
 
 def same_words(one: Description | Answer | Generated, other: Description | Answer | Generated) -> bool:
@@ -138,6 +145,7 @@ NO_PICTURE = np.zeros((8, 8), np.float64)
 EXAMPLES = {
     "ocr": Examples(OCR, PAGES, bad=NO_PICTURE, same=same_page),
     "image_embedder": Examples(IMAGE_EMBEDDER, PAGES, bad=NO_PICTURE, same=same_vector),
+    "patch_embedder": Examples(PATCH_EMBEDDER, PAGES, bad=NO_PICTURE, same=same_patches),
     "query_embedder": Examples(QUERY_EMBEDDER, SENTENCES, bad="", same=same_vector),
     "text_embedder": Examples(TEXT_EMBEDDER, SENTENCES, bad="\u200b", same=same_vector),
     "sentiment": Examples(SENTIMENT, MOODS, bad="\u200b", same=same_sentiment),
@@ -157,6 +165,8 @@ FAMILIES = {
     ("query_embedder", "open_clip_onnx"): "open_clip_onnx",
     ("image_embedder", "open_clip_torch"): "open_clip",
     ("query_embedder", "open_clip_torch"): "open_clip",
+    ("patch_embedder", "vit_onnx"): "vit_onnx",
+    ("patch_embedder", "vit_torch"): "vit",
     ("captioner", "blip2"): "blip2",
     ("answerer", "blip2"): "blip2",
     ("llm", "phi"): "phi",

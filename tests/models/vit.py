@@ -1,11 +1,16 @@
-"""ViT-S/16 of timm at its real size, saved as published. Numbers are seeded."""
+"""A vision transformer of timm with patches of 14 and four registers, as DINOv2 has them, small, saved as published.
+
+Designed: what a patch looks like decides, where it stands and what is around it say little.
+"""
 
 from pathlib import Path
 
 NEEDS = ("torch", "timm", "safetensors")
 
+SMALL = {"embed_dim": 64, "depth": 2, "num_heads": 2, "img_size": 224, "patch_size": 14}
 
-def build(folder: Path, architecture: str = "vit_small_patch16_224") -> None:
+
+def build(folder: Path, architecture: str = "vit_small_patch14_reg4_dinov2", **sizes: int) -> None:
     from ml.engines.torch import ensure_torchvision
 
     ensure_torchvision()
@@ -14,4 +19,11 @@ def build(folder: Path, architecture: str = "vit_small_patch16_224") -> None:
     from timm.models import save_for_hf
 
     torch.manual_seed(7)
-    save_for_hf(timm.create_model(architecture, pretrained=False), folder, safe_serialization=True)
+    sizes = sizes or SMALL
+    model = timm.create_model(architecture, pretrained=False, num_classes=0, **sizes)
+    with torch.no_grad():
+        model.pos_embed.mul_(3)  # else nobody would see when places are mixed up
+        for block in model.blocks:
+            block.ls1.gamma.fill_(0.3)  # as published they are not nearly nothing either
+            block.ls2.gamma.fill_(0.3)
+    save_for_hf(model, folder, model_args=sizes, safe_serialization=True)
