@@ -7,7 +7,7 @@ speed and places of exact copies are true, and likeness is not.
 import copy
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from bench.protocol import NotHere
+from ml import Runtime
 from ml.engines.torch import ensure_torchvision, inference
-from ml.matching import Dense, DenseOptions, Embed, Grid, Match, Product
+from ml.matching import Dense, DenseOptions, Embed, Grid, Match, Product, dense_over
 from ml.matching.results import shared
-from ml.matching.vit import VitPatches
 from ml.results import Box, Numbers
 from ml.roles import Picture
 
@@ -54,8 +54,9 @@ def make(folder: Path, *, small: bool) -> Matchers:
     slow: Embed = partial(_vectors, model, side, at_once=1)
     fast: Embed = partial(_vectors, half, side, at_once=16)
     options = DenseOptions(smallest=0.75, largest=1.25, tiles_at_most=1)  # as far as the grid's scales reach
-    patches = VitPatches.load(folder, device="cpu", numbers="bfloat16")
-    return Matchers(Grid(slow), Grid(fast), Dense(fast, patches, options))
+    eye = {"weights": str(folder), "numbers": "bfloat16"}
+    runtime = Runtime({"patch_embedder": {"BACKEND": "vit_torch", "OPTIONS": eye, "DEVICE": "cpu"}})
+    return Matchers(Grid(slow), Grid(fast), replace(dense_over(runtime, options), embed=fast))
 
 
 def _vectors(model: Any, side: int, pictures: Sequence[Picture], /, *, at_once: int) -> Numbers:

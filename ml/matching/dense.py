@@ -19,7 +19,22 @@ import numpy.typing as npt
 from ..results import Box, Numbers
 from ..roles import Picture
 from .layout import Laid, Target, Template, Windows, lay, settle, template
-from .results import Embed, Known, Match, Product, area, best_apart, clipped, crop, embedded, learn, shared, unit
+from .results import (
+    Embed,
+    Known,
+    Match,
+    Product,
+    area,
+    best_apart,
+    check_space,
+    clipped,
+    crop,
+    embedded,
+    learn,
+    shared,
+    space_of,
+    unit,
+)
 
 #: The sizes at which a product is known: the square root of its cells, each 1.4 times the one before.
 SIZES = tuple(3 * 2 ** (step / 2) for step in range(7))
@@ -32,11 +47,14 @@ _EVERYTHING: Box = (0, 0, 1, 1)
 
 
 class Patches(Protocol):
-    """`cell`: the pixels that one patch stands for. A picture whose sides are whole cells gives rows x columns x
-    numbers, one row of patches for each row of cells."""
+    """`cell`: the pixels that one patch stands for. `space`: by name, what its patches may be compared with. A picture
+    whose sides are whole cells gives rows x columns x numbers, one row of patches for each row of cells."""
 
     @property
     def cell(self) -> int: ...
+
+    @property
+    def space(self) -> str: ...
 
     def __call__(self, pictures: Sequence[Picture], /) -> Sequence[Numbers]: ...
 
@@ -64,11 +82,12 @@ class DenseOptions:
 
 @dataclass(frozen=True, eq=False)
 class Shelf:
-    """Products as the dense search knows them, to be kept and used for many pictures."""
+    """Products as the dense search knows them, to be kept and used for many pictures. `space`: of the patches."""
 
     known: Known
     references: tuple[Picture, ...]
     templates: tuple[Template, ...]
+    space: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +107,7 @@ class StoredMap:
     scale: float
     width: int
     height: int
+    space: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +137,15 @@ class Dense:
             template(known.owners[number], number, values)
             for (number, _rows, _columns), values in zip(shapes, self._seen(sized), strict=True)
         )
-        return Shelf(known, references, tuple(templates))
+        return Shelf(known, references, tuple(templates), self.patches.space)
 
     def find(self, picture: Picture, shelf: Shelf) -> list[Match]:
-        """Where the products stand, best first; empty when none does."""
+        """Where the products stand, best first; empty when none does. Raises OtherSpaceError for products that other
+        models learnt."""
         if not shelf.templates:
             return []
+        check_space(shelf.space, self.patches.space)
+        check_space(shelf.known.space, space_of(self.embed))
         coarsest = self.options.side // self.patches.cell
         finest = self._tiles(picture, shelf) * coarsest
         if finest == coarsest:
@@ -137,10 +160,14 @@ class Dense:
         """What a later search needs of this picture: `cells` on its long side."""
         seen = self._map(picture, cells)
         scale = max(float(np.abs(seen.values).max()) / 127, 1e-9)
-        return StoredMap(np.rint(seen.values / scale).astype(np.int8), scale, seen.width, seen.height)
+        return StoredMap(
+            np.rint(seen.values / scale).astype(np.int8), scale, seen.width, seen.height, self.patches.space
+        )
 
     def search_stored(self, stored: StoredMap, shelf: Shelf, *, agreement: float = 0.85) -> list[Match]:
-        """As `find`, without the picture: the score says how well the patches agree, and nothing is verified."""
+        """As `find`, without the picture: the score says how well the patches agree, and nothing is verified.
+        Raises OtherSpaceError for a picture that another model saw."""
+        check_space(shelf.space, stored.space)
         values = stored.values.astype(np.float32) * np.float32(stored.scale)
         places = _no_parts(self._places(FeatureMap(values, stored.width, stored.height), shelf))
         keys = shelf.known.keys

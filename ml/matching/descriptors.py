@@ -30,6 +30,7 @@ class Cells:
     """Patches by hand: what every cell of 8 x 8 pixels and its surroundings look like."""
 
     cell = CELL
+    space = "cells"
 
     def __call__(self, pictures: Sequence[Picture], /) -> list[Numbers]:
         return [unit(_with_neighbours(_centred(_cells(picture)))) for picture in pictures]

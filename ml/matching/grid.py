@@ -13,7 +13,20 @@ import numpy as np
 
 from ..results import Box, Numbers
 from ..roles import Picture
-from .results import Detect, Embed, Known, Match, Product, best_apart, clipped, crop, embedded, learn
+from .results import (
+    Detect,
+    Embed,
+    Known,
+    Match,
+    Product,
+    best_apart,
+    check_space,
+    clipped,
+    crop,
+    embedded,
+    learn,
+    space_of,
+)
 
 
 @dataclass(frozen=True)
@@ -47,13 +60,15 @@ class Grid:
         return learn(products, self.embed, batch_size=self.options.batch_size)
 
     def find(self, picture: Picture, known: Known) -> list[Match]:
-        """Where the products stand, best first; empty when none does."""
+        """Where the products stand, best first; empty when none does. Raises OtherSpaceError for products that another
+        model learnt."""
+        if not known.keys:
+            return []
+        check_space(known.space, space_of(self.embed))
         options = self.options
         boxes = self._detected(picture)
         for size in sorted(set(known.sizes)):
             boxes += coarse(picture, size, at_most=options.coarse_at_most)
-        if not boxes or not known.keys:
-            return []
         likeness = self._likeness(picture, boxes, known)
         found: list[Match] = []
         for number, key in enumerate(known.keys):

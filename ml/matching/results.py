@@ -30,9 +30,17 @@ class Match:
 
 
 class Embed(Protocol):
-    """Any embedder of pictures: one row a picture, of any length but 0."""
+    """Any embedder of pictures: one row a picture, of any length but 0. One that may be replaced by another has a
+    `space`, the name of what its rows may be compared with."""
 
     def __call__(self, pictures: Sequence[Picture], /) -> Numbers: ...
+
+
+class OtherSpaceError(ValueError):
+    """Answers of two models were to be compared, which means nothing."""
+
+    def __init__(self, learnt: str, seen: str) -> None:
+        super().__init__(f"What was learnt in {learnt} cannot be looked for in {seen}: learn the products again.")
 
 
 class Detect(Protocol):
@@ -45,14 +53,15 @@ class Detect(Protocol):
 class Known:
     """Products as an embedder sees them, to be kept and used for many pictures.
 
-    `vectors`: one row a reference, of length 1; `owners`: the place of its product in `keys`; `sizes`: its width and
-    height in pixels.
+    `vectors`: one row a reference, of length 1, in `space`; `owners`: the place of its product in `keys`; `sizes`: its
+    width and height in pixels.
     """
 
     keys: tuple[str, ...]
     vectors: Numbers
     owners: tuple[int, ...]
     sizes: tuple[tuple[int, int], ...]
+    space: str = ""
 
     def likeness(self, vectors: Numbers) -> Numbers:
         """For each vector and product the cosine to its nearest reference."""
@@ -74,7 +83,19 @@ def learn(products: Sequence[Product], embed: Embed, *, batch_size: int = 32) ->
     references = [reference for product in products for reference in product.references]
     owners = tuple(number for number, product in enumerate(products) for _reference in product.references)
     sizes = tuple((reference.shape[1], reference.shape[0]) for reference in references)
-    return Known(keys, embedded(references, embed, batch_size=batch_size), owners, sizes)
+    vectors = embedded(references, embed, batch_size=batch_size)
+    return Known(keys, vectors, owners, sizes, space_of(embed) if references else "")
+
+
+def space_of(seer: object) -> str:
+    """In which its answers may be compared; empty for one that has only one."""
+    return str(getattr(seer, "space", ""))
+
+
+def check_space(learnt: str, seen: str) -> None:
+    """Raises OtherSpaceError for what was learnt by another model than the one that looks now."""
+    if learnt != seen:
+        raise OtherSpaceError(learnt, seen)
 
 
 def embedded(pictures: Sequence[Picture], embed: Embed, *, batch_size: int) -> Numbers:

@@ -1,48 +1,87 @@
-"""Products found through the patches of a vision transformer of real size, with seeded numbers."""
+"""Products found by the models that settings name: exported towers and an exported vision transformer."""
 
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ml.backend import NotInstalled
-from ml.matching import Dense, DenseOptions, Product, descriptors
+from ml import BackendSetting, Runtime
+from ml.matching import (
+    Dense,
+    DenseOptions,
+    Grid,
+    Match,
+    NoModelError,
+    OtherSpaceError,
+    Product,
+    dense_over,
+    descriptors,
+    grid_over,
+)
 from ml.matching.results import shared
-from ml.matching.vit import VitPatches
+from ml.results import Box
 from tests.ml.shelves import package, planted
 from tests.models import built
 
-pytest.importorskip("torch", reason="torch is not installed here: make test-ml")
+#: As far as the grid's scales reach.
+NEAR = DenseOptions(smallest=0.75, largest=1.25)
 
 
 @pytest.fixture(scope="module")
-def patches() -> VitPatches:
-    return VitPatches.load(built("vit"), device="cpu")
+def runtime() -> Iterator[Runtime]:
+    settings: dict[str, BackendSetting] = {
+        "image_embedder": {"BACKEND": "open_clip_onnx", "OPTIONS": {"weights": str(built("likeness"))}},
+        "patch_embedder": {"BACKEND": "vit_onnx", "OPTIONS": {"weights": str(built("vit_onnx"))}},
+    }
+    with Runtime(settings) as runtime:
+        yield runtime
 
 
-def test_a_picture_of_whole_cells_gives_a_patch_for_each(patches: VitPatches) -> None:
-    picture = np.random.default_rng(1).integers(0, 256, (96, 160, 3), np.uint8)
-    (one,) = patches([picture])
-    assert one.shape == (6, 10, 384)
-    together = patches([picture, picture[::-1].copy()])
-    assert np.allclose(together[0], one, atol=1e-3)
-    assert not np.allclose(together[1], one, atol=1e-3)
+def best(matches: Sequence[Match], box: Box) -> float:
+    return max((shared(match.box, box) for match in matches), default=0.0)
 
 
-def test_even_seeded_numbers_find_exact_copies(patches: VitPatches) -> None:
-    dense = Dense(descriptors.vectors, patches, DenseOptions(smallest=0.75, largest=1.25))
-    overlaps = []
+def test_settings_alone_find_a_product_in_one_look(runtime: Runtime) -> None:
+    dense = dense_over(runtime, NEAR)
     for seed in range(2):
         put = planted(package(seed), seed)
         matches = dense.find(put.picture, dense.learn([Product("it", (package(seed),))]))
-        overlaps.append(max((shared(match.box, put.boxes[0]) for match in matches), default=0.0))
-    assert min(overlaps) >= 0.7, overlaps
+        assert best(matches, put.boxes[0]) >= 0.7
+        assert all(match.verified and match.product == "it" for match in matches)
 
 
-def test_missing_and_broken_weights_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(NotInstalled, match=r"Not in .*config\.json"):
-        VitPatches.load(tmp_path)
-    for name in ("config.json", "model.safetensors"):
-        (tmp_path / name).write_bytes((built("vit") / name).read_bytes()[:500])
-    with pytest.raises(NotInstalled, match="Install it again"):
-        VitPatches.load(tmp_path)
+def test_settings_alone_find_a_product_by_the_grid(runtime: Runtime) -> None:
+    grid = grid_over(runtime)
+    put = planted(package(1), 1)
+    assert best(grid.find(put.picture, grid.learn([Product("it", (package(1),))])), put.boxes[0]) >= 0.7
+
+
+def test_a_picture_stored_by_the_model_is_searched_without_it(runtime: Runtime) -> None:
+    dense = dense_over(runtime, NEAR)
+    put = planted(package(1), 1)
+    stored, shelf = dense.encode(put.picture), dense.learn([Product("it", (package(1),))])
+    assert best(dense.search_stored(stored, shelf), put.boxes[0]) >= 0.7
+    with pytest.raises(OtherSpaceError, match="learn the products again"):
+        dense.search_stored(replace(stored, space="dinov3/patches/fp32"), shelf)
+
+
+def test_products_that_other_models_learnt_are_refused(runtime: Runtime) -> None:
+    put, products = planted(package(1), 1), [Product("it", (package(1),))]
+    by_hand = Dense(descriptors.vectors, descriptors.Cells()).learn(products)
+    with pytest.raises(OtherSpaceError, match="learnt in cells"):
+        dense_over(runtime).find(put.picture, by_hand)
+    with pytest.raises(OtherSpaceError):
+        grid_over(runtime).find(put.picture, Grid(descriptors.vectors).learn(products))
+
+
+def test_a_model_that_is_not_installed_is_named_to_whoever_looks(tmp_path: object) -> None:
+    settings: dict[str, BackendSetting] = {
+        "image_embedder": {"BACKEND": "open_clip_onnx", "OPTIONS": {"weights": f"{tmp_path}/nothing"}},
+        "patch_embedder": {"BACKEND": "vit_onnx", "OPTIONS": {"weights": f"{tmp_path}/nothing"}},
+    }
+    with Runtime(settings) as runtime:
+        for matcher in (dense_over(runtime), grid_over(runtime)):
+            with pytest.raises(NoModelError, match="Not installed") as caught:
+                matcher.learn([Product("it", (np.zeros((20, 20, 3), np.uint8),))])
+            assert (caught.value.failure.kind, caught.value.failure.retryable) == ("not_installed", True)
