@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from .results import Numbers
+
 if TYPE_CHECKING:
     import tokenizers
 
@@ -80,3 +82,32 @@ def cleaned(text: str, cleaning: str) -> str:
         text = text.replace("_", " ").translate(_NO_PUNCTUATION)
     text = " ".join(text.split())
     return text if cleaning == "whitespace" else text.lower()
+
+
+class TokenTable:
+    """The vectors of tokens, which stay on the disk: of 256,000 rows a sentence needs a few.
+
+    They are read, not mapped: of a map the system keeps up to half a megabyte around each row that is touched.
+    Raises OSError and ValueError for a file that is not such a table, or not all of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        table = np.load(path, mmap_mode="r")
+        if not isinstance(table, np.memmap) or table.ndim != 2:
+            raise ValueError(f"{path} is not a table of tokens.")
+        self._path = path
+        self._offset = table.offset
+        self._count, self._width = table.shape
+        self._type = table.dtype
+
+    def __call__(self, tokens: Tokens) -> Numbers:
+        """One row a token. Raises IndexError for a token that it does not have."""
+        numbers, places = np.unique(tokens, return_inverse=True)
+        if numbers[0] < 0 or numbers[-1] >= self._count:
+            raise IndexError(f"{self._path} has no token {numbers[-1]}: it does not belong to this tokenizer.")
+        rows = np.empty((len(numbers), self._width), self._type)
+        with self._path.open("rb", buffering=0) as file:
+            for row, number in zip(rows, numbers.tolist(), strict=True):
+                file.seek(self._offset + number * row.nbytes)
+                file.readinto(row)
+        return rows[places.reshape(tokens.shape)].astype(np.float32)

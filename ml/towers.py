@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal, Self, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from . import weights
 from .backend import NotInstalled
@@ -14,7 +13,7 @@ from .cuts import Cut
 from .devices import Device
 from .engines.ort import OrtModel
 from .results import ModelName, Numbers, Vector
-from .tokens import Cleaning, Tokenizer, Tokens
+from .tokens import Cleaning, Tokenizer, Tokens, TokenTable
 
 #: "fp32" holds also for numbers half as long: float16 agrees to .999. Vectors of "int8" are not mixed with them, and
 #: depend a little on what shares their batch, because a batch has one scale.
@@ -63,12 +62,13 @@ class PictureTower:
 
 
 class SentenceTower:
-    """The table of tokens stays on the disk: of its 256,000 rows a sentence needs a few, and only those are read."""
-
     def __init__(self, folder: Path, precision: str, *, device: Device | None, threads: int) -> None:
         towers = Towers.read(folder)
         self._tokenizer = Tokenizer(folder / TOKENIZER, towers.cleaning)
-        self._table: npt.NDArray[np.float16] = np.load(folder / TABLE, mmap_mode="r")
+        try:
+            self._table = TokenTable(folder / TABLE)
+        except ValueError as error:
+            raise NotInstalled(f"{folder / TABLE} cannot be read. Export the model again. ({error})") from error
         self._model = _opened(folder, file_of("text", precision), towers, device, threads)
 
     @property
@@ -80,7 +80,7 @@ class SentenceTower:
 
     def __call__(self, tokens: Tokens) -> Numbers:
         """One vector a row of tokens."""
-        vectors: Numbers = self._model.run({"embedded": self._table[tokens].astype(np.float32), "tokens": tokens})[0]
+        vectors: Numbers = self._model.run({"embedded": self._table(tokens), "tokens": tokens})[0]
         return vectors
 
 
