@@ -4,11 +4,12 @@ The shape is `analysis.schema.json`. A part that could not be done is null and n
 done all the same. Foreign files are opened by `media`'s sandbox only.
 """
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from media.results import Inspection, Refusal, Wish
+from media.results import Inspection, Refusal, Taken, Wish
 from media.sandbox import Sandbox
 
 from .results import Box, Description, Faces, Failure, PageText, Tags, Things, Vector
@@ -24,7 +25,7 @@ from .roles import CAPTIONER, DETECTOR, FACES, IMAGE_EMBEDDER, OCR, TAGGER, Pict
 from .runtime import Runtime
 
 SCHEMA = Path(__file__).with_name("analysis.schema.json")
-VERSION = 1
+VERSION = 2
 _AT_ONCE = 8
 
 Plain: TypeAlias = dict[str, Any]
@@ -74,14 +75,19 @@ def opened(paths: Iterable[Path]) -> Iterator[Picture]:
         yield from (one.preview for one in looked if one.preview is not None)
 
 
-def pictures_in(place: Path) -> Iterator[Path]:
-    """The file itself, or every file in the folder and below, by name; hidden ones are left out."""
+def pictures_in(place: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """The file itself, or every file in the folder and below, by name; hidden ones are left out.
+
+    `above`: the folders that it lies in, which links below lead back to.
+    """
     if not place.is_dir():
         yield place
         return
+    if (real := place.resolve()) in above:
+        return
     for path in sorted(place.iterdir()):
         if not path.name.startswith("."):
-            yield from pictures_in(path)
+            yield from pictures_in(path, above | {real})
 
 
 def _looked_at(paths: Iterable[Path]) -> Iterator[list[Looked]]:
@@ -129,7 +135,8 @@ def _wish(number: int, path: Path, folder: Path) -> Wish:
 
 def _looked(path: Path, found: Inspection | Refusal, wish: Wish) -> Looked:
     if isinstance(found, Refusal):
-        return Looked(path, found)
+        # To `media` every file was there once; here somebody typed its name.
+        return Looked(path, found if os.path.lexists(path) else replace(found, reason=f"There is no file {path}."))
     pictures = {rendition.kind: _opened(wish.folder / rendition.name) for rendition in found.renditions}
     return Looked(path, found, pictures["preview"], pictures.get("detail", pictures["preview"]))
 
@@ -156,7 +163,7 @@ def _facts(looked: Looked) -> Plain:
             "width": found.width,
             "height": found.height,
             "frames": found.frames,
-            "taken": metadata.taken.local if metadata.taken else None,
+            "taken": _taken(metadata.taken),
             "make": metadata.make,
             "model": metadata.model,
             "latitude": metadata.latitude,
@@ -166,6 +173,11 @@ def _facts(looked: Looked) -> Plain:
         "quality": asdict(found.quality),
         "colours": [asdict(colour) for colour in found.colours],
     }
+
+
+def _taken(taken: Taken | None) -> Plain | None:
+    """When a file was last written says little: it is when it was copied."""
+    return None if taken is None or taken.source == "file" else asdict(taken)
 
 
 def _text(page: PageText) -> Plain:
