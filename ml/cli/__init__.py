@@ -10,6 +10,7 @@ from media.sandbox import SandboxUnavailable
 
 from .. import profiles
 from ..runtime import Runtime
+from ..settings import SettingsError
 from ..weights.files import WeightsError
 from . import models, pictures
 
@@ -30,6 +31,12 @@ def main(words: list[str] | None = None) -> int:
     except (WeightsError, SandboxUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except PermissionError as error:
+        sys.stderr.write(f"{error.filename} may not be read or written. Change its permissions, then try again.\n")
+        return 1
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -34,7 +34,7 @@ def add_commands(commands: Commands) -> None:
     )
     comparing.add_argument("role", choices=[part.role.key for part in PARTS], metavar="ROLE")
     comparing.add_argument("backends", nargs=2, metavar="BACKEND")
-    comparing.add_argument("pictures", type=Path, nargs="+", metavar="PICTURE")
+    comparing.add_argument("places", type=Path, nargs="+", metavar="PICTURE|FOLDER")
     comparing.add_argument("--json", action="store_true", help="for programs: one line a picture")
     comparing.set_defaults(run=_compare)
     reading = commands.add_parser("ocr", help="read the text in pictures, as JSON")
@@ -48,46 +48,52 @@ def _analyze(arguments: argparse.Namespace) -> int:
     parts = [part for part in PARTS if arguments.only is None or part.name in arguments.only]
     wishes = profiles.local_settings()
     told: set[str] = set()
-    failed = False
+    done = False
     wished = {part.role.key: wishes[part.role.key] for part in parts if part.role.key in wishes}
     with Runtime(wished, measured=home()) as runtime:
         for result in analyze(_all(arguments.places), runtime, parts):
             _print(json.dumps(result, ensure_ascii=False, indent=2 if alone else None))
-            failed |= result["refused"] is not None
+            # Without a model there are still facts, but not what was asked for.
+            done |= not result["refused"] and (not arguments.only or _has_any(result, parts))
             missing = {problem["message"] for problem in result["problems"] if problem["kind"] == "not_installed"}
             for message in sorted(missing - told):
                 sys.stderr.write(message + "\n")
             told |= missing
-    return 1 if failed and alone else 0
+    return 0 if done else 1
 
 
 def _all(places: list[Path]) -> Iterator[Path]:
     for place in places:
-        yield from pictures_in(place)
+        path = None
+        for path in pictures_in(place):
+            yield path
+        if path is None:
+            sys.stderr.write(f"There is no picture in {place}.\n")
+
+
+def _has_any(result: dict[str, Any], parts: Sequence[Part]) -> bool:
+    return any(result[part.name] is not None for part in parts)
 
 
 def _compare(arguments: argparse.Namespace) -> int:
+    """Side by side, or one line a picture."""
     part = next(part for part in PARTS if part.role.key == arguments.role)
     # A tagger may look at the vector that an embedder made.
     before = [one for one in PARTS if one.role is IMAGE_EMBEDDER and part.role is TAGGER]
     embedder: Settings = {one.role.key: profiles.local_settings()[one.role.key] for one in before}
-    try:
-        runtimes = [Runtime(embedder | {part.role.key: _backend(words)}) for words in arguments.backends]
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    runtimes = [Runtime(embedder | {part.role.key: _backend(words)}) for words in arguments.backends]
+    done = False
     with runtimes[0], runtimes[1]:
         if not arguments.json:
             _print(_side_by_side([arguments.backends[:1], arguments.backends[1:]]))
-        for picture, results in zip(
-            arguments.pictures, compare(arguments.pictures, runtimes, [*before, part]), strict=True
-        ):
+        for results in compare(_all(arguments.places), runtimes, [*before, part]):
+            picture = results[0]["picture"]
+            done |= any(_has_any(result, [part]) for result in results)
             if arguments.json:
-                answer = {"picture": str(picture), "role": part.role.key, "results": results}
-                _print(json.dumps(answer, ensure_ascii=False))
+                _print(json.dumps({"picture": picture, "role": part.role.key, "results": results}, ensure_ascii=False))
             else:
                 _print(f"\n{picture}\n" + _side_by_side([_in_words(part, result) for result in results]))
-    return 0
+    return 0 if done else 1
 
 
 def _in_words(part: Part, result: dict[str, Any]) -> list[str]:
@@ -112,10 +118,12 @@ def _in_words(part: Part, result: dict[str, Any]) -> list[str]:
 
 
 def _backend(words: str) -> BackendSetting:
-    """`yolox,weights=yolox_s`; numbers and true or false are read as such."""
+    """`yolox,weights=yolox_s`; numbers and true or false are read as such. Raises SettingsError."""
     key, *options = words.split(",")
-    named = dict(option.partition("=")[::2] for option in options)
-    return {"BACKEND": key, "OPTIONS": {name: _value(value) for name, value in named.items()}}
+    named = [option.partition("=") for option in options]
+    if wrong := [option for option, (name, equals, _) in zip(options, named, strict=True) if not (name and equals)]:
+        raise SettingsError(f'"{wrong[0]}" in "{words}" is no option. An option is written NAME=VALUE.')
+    return {"BACKEND": key, "OPTIONS": {name: _value(value) for name, _, value in named}}
 
 
 def _value(words: str) -> object:

@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 from PIL import Image
 
+from media.results import DateSource
 from ml.analysis import PARTS, SCHEMA, analyze, pictures_in
 from ml.cli import main
 from ml.results import FailureKind
@@ -76,6 +77,28 @@ def test_a_file_that_is_no_picture_is_refused_and_the_others_are_done(folder: Pa
     assert answers[2]["text"]
 
 
+def test_who_says_when_a_picture_was_taken_is_told(folder: Path) -> None:
+    source = SHAPE["properties"]["file"]["anyOf"][0]["properties"]["taken"]["anyOf"][0]["properties"]["source"]
+    assert [*source["enum"], "file"] == list(get_args(DateSource))
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x9003: "2024:01:31 23:59:58", 0x9011: "+01:00"})
+    Image.new("RGB", (64, 64), "khaki").save(folder / "camera.jpg", exif=exif)
+    Image.new("RGB", (64, 64), "khaki").save(folder / "IMG_20230401_101112.png")
+    answers = analyzed(folder / "camera.jpg", folder / "IMG_20230401_101112.png", folder / "morning.png")
+    assert [answer["file"]["taken"] for answer in answers] == [
+        {"local": "2024-01-31T23:59:58", "offset_minutes": 60, "source": "exif"},
+        {"local": "2023-04-01T10:11:12", "offset_minutes": None, "source": "name"},
+        None,
+    ]
+    for answer in answers:
+        jsonschema.validate(answer, SHAPE)
+
+
+def test_links_that_lead_back_are_not_followed(folder: Path) -> None:
+    (folder / "trip" / "back").symlink_to(folder)
+    assert [path.name for path in pictures_in(folder)] == ["morning.png", "notes.txt", "evening.jpg"]
+
+
 def test_more_pictures_than_are_worked_on_together_stay_in_order(folder: Path, tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.png" for number in range(11)]
     for number, path in enumerate(paths):
@@ -105,6 +128,33 @@ def test_the_command_prints_a_folder_line_by_line(folder: Path, capsys: pytest.C
 def test_a_refused_picture_alone_is_a_failed_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ocr", str(folder / "notes.txt")]) == 1
     assert json.loads(capsys.readouterr().out)["refused"]["reason"] == "This is a text file, not a picture."
+
+
+@pytest.mark.parametrize("command", [["analyze"], ["ocr"], ["compare", "ocr", "fake", "fake"]])
+def test_a_command_that_did_nothing_failed(
+    command: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "empty").mkdir()
+    assert main([*command, str(folder / "empty")]) == 1
+    assert capsys.readouterr().err == f"There is no picture in {folder / 'empty'}.\n"
+    assert main([*command, str(folder / "one.jpg"), str(folder / "two.jpg")]) == 1
+    assert f"There is no file {folder / 'one.jpg'}." in capsys.readouterr().out.replace("\n", "")
+
+
+def test_a_part_that_is_asked_for_and_missing_is_a_failed_command(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyze", str(folder), "--only", "things"]) == 1
+    assert "Run: python -m ml models pull yolox_nano" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("backend", ["fake,version", "fake,=2", "fake,", "fake,version=2"])
+def test_what_is_typed_wrongly_is_not_understood(
+    backend: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", "ocr", "fake", backend, str(folder / "morning.png")]) == 2
+    printed = capsys.readouterr().err
+    assert "An option is written NAME=VALUE." in printed or "must be of type str, not 2." in printed
 
 
 def test_two_backends_stand_side_by_side(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
