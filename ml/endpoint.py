@@ -40,7 +40,7 @@ _LONGEST_WAIT = 86_400.0
 _DOWN_SECONDS = 60.0
 _MISCONFIGURED_SECONDS = 300.0
 _PROBE_SECONDS = 10.0
-_REMEMBERED = 10_000
+_REMEMBERED, _REMEMBERED_LETTERS = 10_000, 20_000_000
 _THREADS = 32
 #: Statuses that speak of the question, not of the endpoint.
 _NOT_TAKEN = (400, 413, 415, 422)
@@ -209,7 +209,7 @@ class Endpoint:
         Raises BadItem (the endpoint will not have this question), Unavailable, Refused (the budget), TimeoutError or
         WrongAnswer (not of the schema, also when asked to repair it).
         """
-        key, answers = inquiry.key(self._address.base_url), account.answers or self._answers
+        key, answers = inquiry.key(self._address.base_url), self._kept_by(account)
         while True:
             with self._lock:
                 mine = key not in self._under_way
@@ -217,18 +217,19 @@ class Endpoint:
             if mine:
                 return self._ask_for_all(key, future, inquiry, account.meter, answers)
             try:
-                return future.result()
+                reply = future.result()
             except Refused:  # it was somebody else's budget
                 continue
+            if answers.get(key) is None:  # they keep theirs elsewhere
+                _keep(answers, key, reply)
+            return reply
 
     def remember(self, inquiry: Inquiry, text: str, account: Account) -> None:
         """This is the answer to that question, found in the answer to another one."""
-        answers = account.answers or self._answers
-        answers.put(inquiry.key(self._address.base_url), json.dumps([text, 0]))
+        _keep(self._kept_by(account), inquiry.key(self._address.base_url), Reply(text, None, 0))
 
     def knows(self, inquiry: Inquiry, account: Account) -> bool:
-        answers = account.answers or self._answers
-        return _recalled(answers.get(inquiry.key(self._address.base_url)), inquiry) is not None
+        return _recalled(self._kept_by(account).get(inquiry.key(self._address.base_url)), inquiry) is not None
 
     def health(self) -> str | None:
         """Why this cannot be asked now, or None. What was found is remembered for a minute."""
@@ -258,6 +259,9 @@ class Endpoint:
         trouble = self._trouble()
         return str(trouble) if trouble else None
 
+    def _kept_by(self, account: Account) -> Answers:
+        return self._answers if account.answers is None else account.answers
+
     def _reply_or_failure(self, inquiry: Inquiry, account: Account) -> Reply | Failure:
         try:
             return self.ask(inquiry, account)
@@ -280,7 +284,7 @@ class Endpoint:
             reply = _recalled(answers.get(key), inquiry)
             if reply is None:
                 reply = self._ask(inquiry, meter)
-                answers.put(key, json.dumps([reply.text, reply.tokens]))
+                _keep(answers, key, reply)
             future.set_result(reply)
             return reply
         except BaseException as error:
@@ -296,6 +300,8 @@ class Endpoint:
         messages = inquiry.messages()
         text, tokens = self._answer(inquiry, messages, meter, until)
         if inquiry.schema is None:
+            if not 0 < len(text) <= schemas.LONGEST:
+                raise schemas.WrongAnswer(f"It is empty, or longer than {schemas.LONGEST:,} characters.")
             return Reply(text, None, tokens)
         try:
             return Reply(text, schemas.read(text, inquiry.schema), tokens)
@@ -334,7 +340,7 @@ class Endpoint:
         if trouble := self._trouble(inquiry.model) or self._trouble():
             raise trouble
         planned = inquiry.planned(messages)
-        if meter:
+        if meter is not None:
             meter.before(inquiry.model, planned)
         used = Usage()
         try:
@@ -364,7 +370,7 @@ class Endpoint:
             self._is_well()
             return text, used.tokens_out
         finally:
-            if meter:
+            if meter is not None:
                 meter.after(inquiry.model, planned, used)
 
     def _exchange(self, method: str, path: str, body: bytes | None, seconds: float) -> wire.Response:
@@ -419,10 +425,11 @@ class Endpoint:
 
 
 class _Remembered:
-    """The latest answers, in memory."""
+    """The latest answers, in memory: so many, of so many letters together."""
 
     def __init__(self) -> None:
         self._answers: OrderedDict[str, str] = OrderedDict()
+        self._letters = 0
         self._lock = Lock()
 
     def get(self, key: str) -> str | None:
@@ -433,9 +440,10 @@ class _Remembered:
 
     def put(self, key: str, answer: str) -> None:
         with self._lock:
+            self._letters += len(answer) - len(self._answers.pop(key, ""))
             self._answers[key] = answer
-            while len(self._answers) > _REMEMBERED:
-                self._answers.popitem(last=False)
+            while len(self._answers) > _REMEMBERED or self._letters > _REMEMBERED_LETTERS:
+                self._letters -= len(self._answers.popitem(last=False)[1])
 
 
 _endpoints: dict[tuple[str, str], Endpoint] = {}
@@ -487,6 +495,13 @@ def _completion(body: bytes, inquiry: Inquiry, planned: Usage) -> tuple[str, Usa
 
 def _count(told: object, otherwise: int) -> int:
     return told if type(told) is int and told >= 0 else otherwise
+
+
+def _keep(answers: Answers, key: str, reply: Reply) -> None:
+    try:
+        answers.put(key, json.dumps([reply.text, reply.tokens]))
+    except Exception:  # it is the caller's own, and may fail in any way: what was paid for is given all the same
+        logger.exception("An answer could not be kept: the same will be asked again.")
 
 
 def _recalled(answer: str | None, inquiry: Inquiry) -> Reply | None:

@@ -38,6 +38,11 @@ class QuickClock:
         time.sleep(0)
 
 
+class Kept(dict[str, str]):
+    def put(self, key: str, answer: str) -> None:
+        self[key] = answer
+
+
 @pytest.fixture
 def cloud() -> Iterator[CloudServer]:
     with CloudServer() as cloud:
@@ -98,22 +103,49 @@ def test_another_model_prompt_or_form_is_another_question(endpoint: Endpoint, cl
 
 
 def test_answers_are_remembered_where_the_caller_says(cloud: CloudServer, clock: QuickClock) -> None:
-    kept: dict[str, str] = {}
-
-    class Kept:
-        def get(self, key: str) -> str | None:
-            return kept.get(key)
-
-        def put(self, key: str, answer: str) -> None:
-            kept[key] = answer
-
-    account = Account(answers=Kept())
+    kept = Kept()
+    account = Account(answers=kept)
     first = Endpoint(Address(cloud.url), clock=clock).ask(question(), account)
     assert Endpoint(Address(cloud.url), clock=clock).ask(question(), account) == first
     assert len(cloud.questions) == 1
     kept.update(dict.fromkeys(kept, "damaged"))
     assert Endpoint(Address(cloud.url), clock=clock).ask(question(), account) == first
     assert len(cloud.questions) == 2
+
+
+def test_whoever_waits_for_anothers_answer_keeps_it_too(endpoint: Endpoint, cloud: CloudServer) -> None:
+    cloud.takes_seconds = 0.2
+    both = Kept(), Kept()
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda kept: endpoint.ask(question(), Account(answers=kept)), both))
+    assert len(cloud.questions) == 1
+    assert both[0] == both[1] != {}
+
+
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(endpoint: Endpoint, cloud: CloudServer) -> None:
+    class Full(Kept):
+        def put(self, key: str, answer: str) -> None:
+            raise OSError("The disk is full.")
+
+    replies = endpoint.ask_all([question(str(number)) for number in range(3)], Account(answers=Full()))
+    assert all(isinstance(reply, Reply) for reply in replies)
+    assert len(cloud.questions) == 3
+
+
+@pytest.mark.parametrize("said", ["", " \n", "word " * 50_000])
+def test_silence_and_a_flood_are_no_answers_and_are_not_kept(endpoint: Endpoint, cloud: CloudServer, said: str) -> None:
+    cloud.moods.append(words(said))
+    with pytest.raises(WrongAnswer, match="empty, or longer"):
+        endpoint.ask(question(), NOBODY)
+    assert isinstance(endpoint.ask(question(), NOBODY), Reply)
+
+
+def test_what_is_remembered_has_an_end(endpoint: Endpoint, cloud: CloudServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.endpoint._REMEMBERED_LETTERS", 100)
+    cloud.says = lambda asked: "x" * 30
+    for text in ("One", "Two", "Three", "Three", "One"):
+        endpoint.ask(question(text), NOBODY)
+    assert len(cloud.questions) == 4
 
 
 def test_the_limit_of_requests_is_kept_as_the_other_machine_counts() -> None:
