@@ -35,7 +35,10 @@ ALIASES = {"llama-vision": "meta/llama-3.2-11b-vision-instruct", "nemotron": "nv
 
 #: What a picture may take as tokens, for a budget that is asked before: four tiles of Llama 3.2 and some words.
 _TOKENS_A_PICTURE = 6_600
-_LETTERS_A_TOKEN = 3
+#: Of bytes, not letters: a letter of another script than the Latin one is a token or more.
+_BYTES_A_TOKEN = 3
+#: A request that is said to have taken more was not counted well, and breaks whoever adds it up.
+_MOST_TOKENS = 10_000_000
 _LONGEST_WAIT = 86_400.0
 _DOWN_SECONDS = 60.0
 _MISCONFIGURED_SECONDS = 300.0
@@ -142,9 +145,9 @@ class Inquiry:
         return [*system, {"role": "user", "content": content}]
 
     def planned(self, messages: Sequence[dict[str, Any]]) -> Usage:
-        """The most that one request may use."""
-        letters = sum(_letters(message["content"]) for message in messages)
-        tokens_in = letters // _LETTERS_A_TOKEN + 100 + _TOKENS_A_PICTURE * len(self.pictures)
+        """The most that one request may use, as far as can be told before."""
+        told = sum(_bytes(message["content"]) for message in messages)
+        tokens_in = told // _BYTES_A_TOKEN + 100 + _TOKENS_A_PICTURE * len(self.pictures)
         return self.terms.prices.of(1, tokens_in, self.max_tokens)
 
 
@@ -486,7 +489,7 @@ def _completion(body: bytes, inquiry: Inquiry, planned: Usage) -> tuple[str, Usa
         told = answer.get("usage") or {}
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(str(error)) from error
-    guess = min(inquiry.max_tokens, len(text.encode(errors="replace")) // _LETTERS_A_TOKEN + 1)
+    guess = min(inquiry.max_tokens, len(text.encode(errors="replace")) // _BYTES_A_TOKEN + 1)
     tokens_in = _count(told.get("prompt_tokens"), planned.tokens_in)
     tokens_out = _count(told.get("completion_tokens"), guess)
     # Models that think aloud end it so; what they thought is no answer.
@@ -494,7 +497,7 @@ def _completion(body: bytes, inquiry: Inquiry, planned: Usage) -> tuple[str, Usa
 
 
 def _count(told: object, otherwise: int) -> int:
-    return told if type(told) is int and told >= 0 else otherwise
+    return told if type(told) is int and 0 <= told <= _MOST_TOKENS else otherwise
 
 
 def _keep(answers: Answers, key: str, reply: Reply) -> None:
@@ -543,5 +546,7 @@ def _words_of_error(body: bytes, secret: str) -> str:
     return sentence(said.replace(secret, "…") if secret else said, letters=200)
 
 
-def _letters(content: str | list[dict[str, Any]]) -> int:
-    return len(content) if isinstance(content, str) else sum(len(part.get("text", "")) for part in content)
+def _bytes(content: str | list[dict[str, Any]]) -> int:
+    if isinstance(content, str):
+        return len(content.encode(errors="replace"))
+    return sum(_bytes(part.get("text", "")) for part in content)

@@ -1,5 +1,6 @@
 """Asking another machine: within its limit, within the budget, never twice, and never for ever."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -457,6 +458,24 @@ def test_every_try_counts_and_what_got_no_answer_counts_in_full(cloud: CloudServ
     cloud.moods.extend([status(500), cut_short])
     endpoint.ask(question(max_tokens=7), Account(meter=budget))
     assert (budget.used.requests, budget.used.tokens_out) == (3, 0 + 7 + 20)
+
+
+def test_every_script_is_planned_for(cloud: CloudServer) -> None:
+    """A letter of Chinese is a token or more, one of English a quarter of one."""
+    latin, chinese = (question(text * 3000) for text in ("dog ", "\u72d7"))
+    assert latin.planned(latin.messages()).tokens_in > 3000
+    assert chinese.planned(chinese.messages()).tokens_in > 3000
+
+
+@pytest.mark.parametrize("told", [-1, 10**30, 1.5, True, "many", None])
+def test_a_count_of_tokens_that_cannot_be_is_guessed_instead(
+    endpoint: Endpoint, cloud: CloudServer, told: object
+) -> None:
+    usage = {"prompt_tokens": told, "completion_tokens": told}
+    cloud.moods.append(raw(json.dumps({"choices": [{"message": {"content": "Yes"}}], "usage": usage}).encode()))
+    budget = Budget()
+    endpoint.ask(question(), Account(meter=budget))
+    assert (budget.used.tokens_in, budget.used.tokens_out) == (105, 2)
 
 
 def test_somebody_elses_empty_budget_stops_nobody(cloud: CloudServer, clock: QuickClock) -> None:
