@@ -5,7 +5,8 @@ language only, while schemas come from callers.
 """
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from .plain import sentence, visible
@@ -31,7 +32,10 @@ def read(text: str, schema: Schema) -> Any:
 
     value = _json(text)
     # A registry of its own: the default one fetches what a "$ref" names from the network.
-    error = best_match(Draft202012Validator(schema, registry=Registry()).iter_errors(value))
+    try:
+        error = best_match(Draft202012Validator(schema, registry=Registry()).iter_errors(value))
+    except RecursionError as endless:
+        raise WrongAnswer("It is nested too deeply for its schema.") from endless
     if error is not None:
         place = "".join(f"[{part!r}]" for part in error.absolute_path) or "The answer"
         raise WrongAnswer(sentence(f"{place}: {error.message}", letters=300))
@@ -51,9 +55,7 @@ def problem(schema: object) -> str | None:
         return sentence(f"The schema cannot be written as JSON: {error}")
     except SchemaError as error:
         return sentence(f"The schema is not one: {error.message}")
-    if _refers(schema):
-        return 'The schema refers to another place ("$ref" may only begin with "#").'
-    return None
+    return _lost_reference(schema)
 
 
 def as_text(schema: Schema) -> str:
@@ -68,7 +70,7 @@ def _json(text: str) -> Any:
     if start < 0:
         raise WrongAnswer("There is no JSON in the answer.")
     try:
-        value, _end = json.JSONDecoder(parse_constant=_no_number).raw_decode(text, start)
+        value, _end = json.JSONDecoder(parse_float=_finite, parse_constant=_no_number).raw_decode(text, start)
         return _cleaned(value)
     except RecursionError as error:
         raise WrongAnswer("The JSON is nested too deeply.") from error
@@ -78,6 +80,11 @@ def _json(text: str) -> Any:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    """1e999 is written like a number of JSON, and read as one that nobody can write down again."""
+    return float(digits) if math.isfinite(float(digits)) else _no_number(digits)
 
 
 def _cleaned(value: Any) -> Any:
@@ -90,7 +97,28 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
-def _refers(value: object) -> bool:
+def _lost_reference(schema: Mapping[str, Any]) -> str | None:
+    """What is wrong with the places that a schema refers to: all of them must be within."""
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    resolver = Registry().resolver_with_root(DRAFT202012.create_resource(schema))
+    for place in _references(schema):
+        try:
+            resolver.lookup(place)
+        except (Unresolvable, ValueError):
+            return sentence(f"The schema refers to {place}, which is not within it.")
+    return None
+
+
+def _references(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
-        return not str(value.get("$ref", "#")).startswith("#") or any(_refers(one) for one in value.values())
-    return any(_refers(one) for one in value) if isinstance(value, list | tuple) else False
+        for name, one in value.items():
+            if name in ("$ref", "$dynamicRef") and isinstance(one, str):
+                yield one
+            else:
+                yield from _references(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _references(one)

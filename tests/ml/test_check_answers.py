@@ -30,6 +30,7 @@ def test_json_is_found_alone_fenced_or_between_words(text: str) -> None:
         ('{"name": "cup", "count": -1}', r"\['count'\]"),
         ('{"name": "cup", "size": 1}', "size"),
         ('{"count": 1}', "name"),
+        ('{"name": "cup", "count": 1e999}', "no number"),
         ("[" * 150_000, "nested too deeply"),
         ('{"name": "' + "x" * 300_000 + '"}', "longer than"),
         ('{"name": "' + "x" * 30 + '"}', "too long"),
@@ -52,7 +53,10 @@ def test_nothing_invisible_stays_in_what_is_read() -> None:
     [
         ([], "not an object"),
         ({"type": "thing"}, "not one"),
-        ({"properties": {"a": {"$ref": "https://example.com/schema"}}}, "refers to another place"),
+        ({"properties": {"a": {"$ref": "https://example.com/schema"}}}, "refers to https://example.com/schema"),
+        ({"items": [{"$dynamicRef": "other.json"}]}, "not one"),
+        ({"anyOf": [{"$dynamicRef": "other.json"}]}, "refers to other.json"),
+        ({"$ref": "#/$defs/missing"}, "refers to #/$defs/missing, which is not within it"),
         ({"enum": [{1, 2}]}, "cannot be written"),
     ],
 )
@@ -63,6 +67,12 @@ def test_a_schema_that_can_never_work_is_named(schema: object, message: str) -> 
 def test_a_good_schema_has_no_problem() -> None:
     assert problem(SCHEMA) is None
     assert problem({"$defs": {"a": {"type": "string"}}, "$ref": "#/$defs/a"}) is None
+    assert problem({"properties": {"$ref": {"type": "string"}}}) is None
+
+
+def test_a_schema_that_goes_round_in_circles_is_met_by_nothing() -> None:
+    with pytest.raises(WrongAnswer, match="nested too deeply"):
+        read("{}", {"$ref": "#"})
 
 
 def test_data_cannot_speak_as_somebody_else() -> None:
