@@ -1,9 +1,11 @@
 """Every backend there is. A new one is a file in `ml.backends` and a row here."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from .packages import OPTIONAL
+
+Proof: TypeAlias = Literal["real weights", "seeded weights", "designed", "not run"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Row:
     code_licence: str
     weights_licence: str
     source: str
-    proof: Literal["real weights", "seeded weights", "designed", "not run"]
+    proof: Proof
     leaves_house: bool = False
 
     @property

@@ -3,18 +3,19 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .. import machine, profiles, registry
 from ..analysis import opened, pictures_in
 from ..backend import NotInstalled
 from ..packages import command_for, missing_packages
 from ..probe import Trial, measure, remember
-from ..roles import DETECTOR, FACES, IMAGE_EMBEDDER, OCR, Role
+from ..roles import DETECTOR, FACES, IMAGE_EMBEDDER, OCR, Picture, Role
 from ..runtime import Runtime
 from ..settings import Choice, choices
 from ..weights import check, manifest, store
@@ -26,6 +27,12 @@ from .progress import Progress
 
 _CHECKED_ON = 64  # pictures
 _PROFILES = [profile.name for profile in profiles.PROFILES]
+_PROOFS: dict[registry.Proof, str] = {
+    "real weights": "tested with the published weights",
+    "seeded weights": "tested with other numbers in the same architecture",
+    "designed": "tested with a stand-in whose answers are known beforehand",
+    "not run": "not run yet",
+}
 _MEASURED: tuple[Role[Any, Any, Any], ...] = (OCR, IMAGE_EMBEDDER, DETECTOR, FACES)
 
 
@@ -117,8 +124,13 @@ def _listed(facts: list[dict[str, Any]]) -> Iterator[str]:
             size = f"in the package {one['package']}" if one["package"] else _size(one["size"], one["size_known"])
             yield f"  {mark} {one['name']} ({size})"
             yield f"      {one['good_at']}"
-            proof = f"proved with {' and '.join(one['proof'])}" if one["proof"] else "no backend runs it yet"
-            yield f"      Weights: {one['weights_licence']}. Code: {one['code_licence']}. {proof.capitalize()}."
+            yield f"      Weights: {one['weights_licence']}. Code: {one['code_licence']}. {_proof(one['proof'])}"
+
+
+def _proof(kinds: list[registry.Proof]) -> str:
+    """How far it was proved, as a sentence."""
+    said = [_PROOFS[kind] for kind in kinds]
+    return f"Proof: {'; or '.join(said)}." if said else "No backend runs it yet."
 
 
 def _size(size: int, known: bool) -> str:
@@ -165,9 +177,15 @@ def _import(arguments: argparse.Namespace) -> int:
         _say(f"{name} is installed in {store.folder(name)}.")
     if not result.names:
         _say(f"No model was found in {arguments.folder}.")
-    for left in result.left:
-        _note(f"Left: {left.path}: {left.reason}.")
+    for reason, group in groupby(sorted(result.left, key=attrgetter("reason")), key=attrgetter("reason")):
+        names = [str(left.path.relative_to(arguments.folder)) for left in group]
+        files = names[0] if len(names) == 1 else f"{len(names):,} files ({', '.join(names[:3])}{_more(names[3:])})"
+        _note(f"Left {files}: {reason}.")
     return 0 if result.names else 1
+
+
+def _more(rest: Sequence[str]) -> str:
+    return ", ..." if rest else ""
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -195,29 +213,17 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from .. import export, export_detector, export_patches, export_tagger, export_text
     from ..export import ExportError
 
     row = known_row(arguments.name)
+    export = next((_EXPORTERS[backend] for backend in row.backends if backend in _EXPORTERS), None)
+    if export is None:
+        raise WeightsError(_why_no_export(row))
     pictures = list(islice(opened(pictures_in(arguments.pictures)), _CHECKED_ON)) if arguments.pictures else []
-    verdicts: Sequence[
-        export.Verdict
-        | export_detector.DetectorVerdict
-        | export_patches.PatchVerdict
-        | export_tagger.TagVerdict
-        | export_text.TextVerdict
-    ]
+    if arguments.pictures and not pictures:
+        raise WeightsError(f"There is no picture in {arguments.pictures} that can be opened.")
     try:
-        if "ram_plus" in row.backends:
-            verdicts = export_tagger.export(row.name, pictures)
-        elif "yolo_onnx" in row.backends:
-            verdicts = export_detector.export(row.name, pictures)
-        elif "vit_onnx" in row.backends:
-            verdicts = export_patches.export(row.name, pictures)
-        elif "minilm" in row.backends:
-            verdicts = export_text.export(row.name)
-        else:
-            verdicts = export.export(row.name, pictures)
+        verdicts = export(row.name, pictures)
     except (ExportError, NotInstalled) as error:
         raise WeightsError(str(error)) from error
     store.note_export(row.name, f"{row.name} in {store.folder(row.name)}")
@@ -228,6 +234,68 @@ def _export(arguments: argparse.Namespace) -> int:
     ]
     _say(_table(heads, lines))
     return 0
+
+
+def _why_no_export(row: Weights) -> str:
+    if row.package:
+        return f"There is nothing to export: {row.name} lies in the package {row.package} as it is run."
+    if any(file.path.endswith(".onnx") for file in row.files):
+        return f"There is nothing to export: {row.name} is ONNX already."
+    able = ", ".join(one.name for one in manifest.ROWS if set(one.backends) & set(_EXPORTERS))
+    return f"{row.name} has no other form: {' and '.join(row.backends)} runs it as it is. Exported can be: {able}."
+
+
+class _Verdict(Protocol):
+    """How near an exported model comes to the one that it was made from."""
+
+    @property
+    def precision(self) -> str: ...
+
+    @property
+    def kept(self) -> bool: ...
+
+    @property
+    def figures(self) -> Mapping[str, str]: ...
+
+
+def _export_towers(name: str, pictures: Sequence[Picture]) -> Sequence[_Verdict]:
+    from ..export import export
+
+    return export(name, pictures)
+
+
+def _export_tagger(name: str, pictures: Sequence[Picture]) -> Sequence[_Verdict]:
+    from ..export_tagger import export
+
+    return export(name, pictures)
+
+
+def _export_detector(name: str, pictures: Sequence[Picture]) -> Sequence[_Verdict]:
+    from ..export_detector import export
+
+    return export(name, pictures)
+
+
+def _export_patches(name: str, pictures: Sequence[Picture]) -> Sequence[_Verdict]:
+    from ..export_patches import export
+
+    return export(name, pictures)
+
+
+def _export_text(name: str, pictures: Sequence[Picture]) -> Sequence[_Verdict]:
+    from ..export_text import export
+
+    return export(name)
+
+
+#: By the backend that runs what comes out.
+_EXPORTERS: Mapping[str, Callable[[str, Sequence[Picture]], Sequence[_Verdict]]] = {
+    "open_clip_onnx": _export_towers,
+    "ram_plus": _export_tagger,
+    "yolo_onnx": _export_detector,
+    "vit_onnx": _export_patches,
+    "minilm": _export_text,
+}
 
 
 def _measure(arguments: argparse.Namespace) -> int:
@@ -312,14 +380,22 @@ def _recommend(arguments: argparse.Namespace) -> int:
         _say(
             f"\nStill to be fetched ({_size(*profiles.size(missing))}):\n  python -m ml models pull {' '.join(missing)}"
         )
-    for name in profile.export:
-        _say(f"  python -m ml models export {name}   (once, where torch is: {command_for(['torch'])})")
-    if any(choice.backend == "clip_zeroshot" for choice in profile.choices):
-        _say("  python -m ml models calibrate FOLDER-WITH-YOUR-PHOTOS")
     if extras := profiles.missing_extras(profile):
         _say(f"  {command_for(extras)}")
+    for name in profile.export:
+        if store.record(f"{name}/{store.EXPORT}") is None:
+            _say(f"  python -m ml models export {name}   (once, where torch is: {command_for(['torch'])})")
+    if _can_calibrate(profile):
+        _say("\nTo make tags by meaning fit your own photos:\n  python -m ml models calibrate FOLDER-WITH-YOUR-PHOTOS")
     _say("\nThe setting ML for it:\n" + json.dumps(profiles.settings(profile), indent=2))
     return 0
+
+
+def _can_calibrate(profile: profiles.Profile) -> bool:
+    """Tags by meaning look at vectors: whoever makes these must be here first."""
+    wishes = profiles.settings(profile)
+    embedders = [choice for role in ("image_embedder", "query_embedder") for choice in choices(role, wishes[role])]
+    return wishes["tagger"]["BACKEND"] == "clip_zeroshot" and all(map(_runs_here, embedders))
 
 
 def _profile(name: str | None, seen: machine.Machine | None = None) -> profiles.Profile:

@@ -49,7 +49,7 @@ def problem(path: Path, *, pinned: bool) -> str | None:
         kind = "an archive" if suffix == ".zip" else "a pickle, which can run programs,"
         return None if pinned else f"it is {kind} and its checksum is not a known one"
     if suffix not in SAFE_SUFFIXES:
-        return f"files of the kind {suffix or 'without a suffix'} are not weights that can be read safely"
+        return "files of this kind are not weights that can be read safely"
     with path.open("rb") as file:
         head = file.read(8)
         if not head:

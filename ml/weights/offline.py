@@ -41,6 +41,8 @@ def import_folder(
     bears the model's name. With `name` the folder itself is that model, with what was exported from it; `trust` then
     takes files with other checksums than the known ones, and writes theirs down. Copies; the folder stays as it is.
     """
+    if folder.is_file():
+        raise WeightsError(f"{folder} is a file. Name the folder that it lies in.")
     if not folder.is_dir():
         raise WeightsError(f"There is no folder {folder}.")
     places = _places(folder)

@@ -195,7 +195,7 @@ def test_what_nobody_knows_is_named(stick: Path) -> None:
     (stick / "notes.txt").write_bytes(b"a note")
     result = import_folder(stick, rows=ROWS)
     assert [(left.path.name, left.reason) for left in result.left] == [
-        ("holiday.jpg", "files of the kind .jpg are not weights that can be read safely"),
+        ("holiday.jpg", "files of this kind are not weights that can be read safely"),
         ("notes.txt", "no known model has a file of this name"),
     ]
 
@@ -237,6 +237,9 @@ def test_what_was_exported_elsewhere_comes_along(stick: Path, home: Path) -> Non
 def test_no_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="There is no folder"):
         import_folder(tmp_path / "nowhere")
+    (tmp_path / "README.md").write_text("words")
+    with pytest.raises(WeightsError, match=r"README\.md is a file\. Name the folder that it lies in\."):
+        import_folder(tmp_path / "README.md")
 
 
 def test_a_removed_model_is_gone(stick: Path) -> None:

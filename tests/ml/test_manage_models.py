@@ -34,7 +34,9 @@ def test_the_list_names_purpose_licence_proof_and_whether_it_is_installed(
     assert "  * pp-ocrv6-small (in the package rapidocr)" in printed
     assert "    buffalo_l (289 MB)" in printed
     assert "Weights: Non-commercial research only (InsightFace)." in printed
-    assert "Proved with real weights." in printed
+    assert "Proof: tested with the published weights." in printed
+    assert "Proof: tested with a stand-in whose answers are known beforehand." in printed
+    assert "Proof: not run yet." in printed
     assert "  * our-own" in printed
 
 
@@ -63,6 +65,29 @@ def test_import_verify_and_remove_say_what_they_did(stick: Path, capsys: pytest.
     assert main(["models", "remove", "yolox_nano"]) == 0
     assert main(["models", "verify"]) == 0
     assert "No model is installed." in capsys.readouterr().out
+
+
+def test_what_stays_behind_is_counted_by_reason(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stick / "holidays").mkdir()
+    for number in range(5):
+        (stick / "holidays" / f"{number}.jpg").write_bytes(b"a picture")
+    assert main(["models", "import", str(stick)]) == 1
+    first, second = sorted(capsys.readouterr().err.splitlines())
+    assert first.startswith("Left 5 files (holidays/0.jpg, holidays/1.jpg, holidays/2.jpg, ...): files of this kind")
+    assert second.startswith("Left yolox_nano.onnx: it bears the name of yolox_nano")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("yolox_nano", "yolox_nano is ONNX already."),
+        ("pp-ocrv6-small", "lies in the package rapidocr"),
+        ("faster-whisper-base", "whisper runs it as it is. Exported can be: ViT-B-32"),
+    ],
+)
+def test_what_has_no_other_form_is_not_exported(name: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "export", name]) == 1
+    assert why in capsys.readouterr().err
 
 
 def test_a_damaged_model_fails_the_command_and_names_the_cure(

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from ml.machine import Gpu, Machine, look
 from ml.registry import BACKENDS
 from ml.runtime import Runtime
 from ml.weights import manifest
+from ml.weights.store import note_export
 
 SMALL = Machine(cores=2, memory_mb=4_000, gpus=(), unified=False)
 
@@ -78,6 +80,25 @@ def test_the_command_says_machine_models_costs_and_commands(capsys: pytest.Captu
     printed = capsys.readouterr().out
     for words in ("This machine:", "Profile: lite", "rapidocr", "models pull", "ViT-B-32", "The setting ML for it:"):
         assert words in printed
+
+
+def test_calibrating_is_advised_once_there_is_something_to_calibrate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path))
+    main(["models", "recommend", "--profile", "lite"])
+    printed = capsys.readouterr().out
+    assert "models export ViT-B-32" in printed
+    assert "models calibrate" not in printed
+    towers = tmp_path / "ViT-B-32-laion2b_s34b_b79k" / "onnx"
+    towers.mkdir(parents=True)
+    for name in ("image.int8.onnx", "text.int8.onnx", "tokens.npy", "tokenizer.json", "towers.json"):
+        (towers / name).touch()
+    note_export("ViT-B-32-laion2b_s34b_b79k", "a test")
+    main(["models", "recommend", "--profile", "lite"])
+    printed = capsys.readouterr().out
+    assert "models export ViT-B-32" not in printed
+    assert "models calibrate" in printed
 
 
 def test_the_advice_for_programs_holds_the_setting(capsys: pytest.CaptureFixture[str]) -> None:
