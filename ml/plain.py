@@ -13,6 +13,9 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
 #: The marks by which models tell pictures, thoughts and speakers apart.
 _MARKS = re.compile(r"<\|[^<>|]{1,40}\|>|</?(?:s|image|img|think|start_of_turn|end_of_turn)\b[^<>]{0,300}>|\[/?INST\]")
+_BRACKETS = re.compile(r"[<>\[\]]")
+#: Marks within marks, so many deep, are nobody's honest words; taking them out one by one would take hours.
+_NESTED = 5
 _TAG_WORDS = 4
 _TAG_LETTERS = 40
 
@@ -24,9 +27,11 @@ def visible(text: str) -> str:
 
 def without_marks(text: str) -> str:
     """The same without the marks of models: data that goes into a prompt may not speak as somebody else."""
-    while _MARKS.search(text):
-        text = _MARKS.sub(" ", text)
-    return text
+    for _time in range(_NESTED):
+        text, found = _MARKS.subn(" ", text)
+        if not found:
+            return text
+    return _BRACKETS.sub(" ", text)
 
 
 def sentence(text: str, *, words: int = 60, letters: int = 400) -> str:

@@ -1,5 +1,7 @@
 """What a model writes is read within limits, and its words are only words."""
 
+import time
+
 import pytest
 
 from ml.plain import sentence, tag_name, visible, without_marks
@@ -80,6 +82,12 @@ def test_data_cannot_speak_as_somebody_else() -> None:
     assert without_marks("<|e<|end|>nd|>[INST]<image>").strip() == ""
     assert without_marks('<img src="data:image/png;base64,AAAA">').strip() == ""
     assert without_marks("1 < 2 > 0, a <b> and [1]") == "1 < 2 > 0, a <b> and [1]"
+
+
+def test_marks_within_marks_cost_no_time() -> None:
+    began = time.monotonic()
+    assert "<|" not in without_marks("<|" * 50_000 + "x" + "|>" * 50_000)
+    assert time.monotonic() - began < 2
 
 
 def test_a_sentence_is_one_line_of_bounded_length() -> None:
