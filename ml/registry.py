@@ -54,7 +54,7 @@ BACKENDS: tuple[Row, ...] = (
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0 (PaddlePaddle's own models)",
         source="PaddleOCR, by `make paddle`",
-        proof="not run",
+        proof="real weights",
     ),
     Row(
         key="open_clip_onnx",

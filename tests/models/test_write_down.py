@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from ml import TRANSCRIBER, Runtime, TranscribeOptions, Transcript, Word
 from ml.weights.offline import import_folder
 from tests.ml.sounds import recording, silence
 from tests.models import built
+from tests.models.faster_whisper import NEEDS
 
 pytest.importorskip("ctranslate2", reason="Whisper needs the extra ml")
+pytestmark = pytest.mark.skipif(not all(map(find_spec, NEEDS)), reason="the published Whisper comes with: make test-ml")
 
 #: Those of the recordings whose words have known times.
 NAMES = ["test.wav", "test_de.wav", "test_fr.wav", "test_es.wav"]
