@@ -1,7 +1,7 @@
 """Whether what is installed is still what was installed."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,7 +43,7 @@ def health(name: str) -> tuple[bool | None, str | None]:
         return None, None
     if found.state == "whole":
         return True, None
-    return False, f"{name} is damaged: {found.trouble}. Mend it: {found.mend}"
+    return False, _said(found)
 
 
 def verify(seen: Callable[[str], None] | None = None) -> list[Verdict]:
@@ -58,19 +58,41 @@ def verify(seen: Callable[[str], None] | None = None) -> list[Verdict]:
     return verdicts
 
 
-def _mend(name: str) -> str:
-    model, slash, _export = name.partition("/")
-    if model and slash:
+def damage(names: Iterable[str]) -> str | None:
+    """Of these models, or what was exported from them, what is not as it was installed and the command that mends it.
+
+    Reads every byte: for when a model does not load. Names that nothing is written down about are passed over.
+    """
+    for name in names:
+        for one in (name, f"{name}/{store.EXPORT}"):
+            if name and store.record(one) and (found := verdict(one)).state == "damaged":
+                return _said(found)
+    return None
+
+
+def _said(found: Verdict) -> str:
+    return f"{found.name} is damaged: {found.trouble}. Mend it: {found.mend}"
+
+
+def _mend(name: str, record: store.Record | None) -> str:
+    """It is had again in the way in which it was had."""
+    model, _, exported = name.partition("/")
+    if model and exported:
         return f"python -m ml models export {model}"
-    return f"python -m ml models pull {name}" if manifest.row(name) else "install it again from where it came"
+    if record is None or record.how == "imported":
+        known = manifest.row(name)
+        trust = " --trust" if record and known and not all(file.known for file in record.files) else ""
+        return f"python -m ml models import FOLDER --as {name}{trust}"
+    return f"python -m ml models pull {name}"
 
 
 def verdict(name: str, *, deep: bool = True) -> Verdict:
     """Without `deep` only the files' sizes are looked at, which is quick."""
     place = store.folder(name)
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and path.name != store.RECORD)
-    mend = _mend(name)
-    if (record := store.record(name)) is None:
+    record = store.record(name)
+    mend = _mend(name, record)
+    if record is None:
         return Verdict(name, "unknown", "nothing is written down about it", mend, pinned=False, size=size)
     troubles = []
     for file in record.files:

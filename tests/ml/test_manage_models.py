@@ -96,7 +96,7 @@ def test_a_damaged_model_fails_the_command_and_names_the_cure(
     main(["models", "import", str(stick), "--as", "yolox_nano", "--trust"])
     (tmp_path / "models" / "yolox_nano" / "yolox_nano.onnx").write_bytes(b"\x08")
     assert main(["models", "verify"]) == 1
-    assert "Mend yolox_nano: python -m ml models pull yolox_nano" in capsys.readouterr().out
+    assert "Mend yolox_nano: python -m ml models import FOLDER --as yolox_nano --trust" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ml.weights.check import Verdict, health, verdict, verify
+from ml.results import Failure
+from ml.roles import DETECTOR
+from ml.runtime import Runtime
+from ml.weights.check import Verdict, damage, health, verdict, verify
 from ml.weights.offline import import_folder
-from ml.weights.store import FileRecord, note_export, write_record
+from ml.weights.store import FileRecord, How, note_export, write_record
 from tests.ml.onnx_files import onnx_file
 
 MODEL = onnx_file(b"some numbers")
@@ -33,7 +37,26 @@ def test_a_whole_model_is_whole(model: Path) -> None:
 def test_a_changed_byte_is_found_and_the_cure_named(model: Path) -> None:
     (model / "yolox_nano.onnx").write_bytes(MODEL.replace(b"some", b"same"))
     assert (only().state, only().trouble) == ("damaged", "yolox_nano.onnx was changed")
-    assert only().mend == "python -m ml models pull yolox_nano"
+    assert only().mend == "python -m ml models import FOLDER --as yolox_nano --trust"
+
+
+@pytest.mark.parametrize(
+    ("how", "known", "mend"),
+    [
+        ("pulled", True, "pull yolox_nano"),
+        ("imported", True, "import FOLDER --as yolox_nano"),
+        ("imported", False, "import FOLDER --as yolox_nano --trust"),
+    ],
+)
+def test_a_model_is_mended_as_it_came(model: Path, how: How, known: bool, mend: str) -> None:
+    write_record(model, "yolox_nano", how, "a test", (FileRecord("yolox_nano.onnx", 1, "0", known=known),))
+    assert only().mend == f"python -m ml models {mend}"
+
+
+def test_a_model_of_ones_own_is_brought_again(model: Path) -> None:
+    model.rename(model.with_name("our-own"))
+    (model.with_name("our-own") / "yolox_nano.onnx").unlink()
+    assert only().mend == "python -m ml models import FOLDER --as our-own"
 
 
 def test_a_lost_or_shorter_file_is_found_without_reading_all(model: Path) -> None:
@@ -85,3 +108,26 @@ def test_health_sees_damage_by_sizes_and_names_the_cure(model: Path) -> None:
     (model / "weights.json").unlink()
     assert health("yolox_nano") == (None, None)
     assert health(str(model)) == (None, None)
+
+
+def test_a_damaged_model_that_does_not_load_names_the_cure(model: Path) -> None:
+    (model / "yolox_nano.onnx").write_bytes(MODEL.replace(b"some numbers", b"s0me numbers").replace(b"Ident", b"Adent"))
+    with Runtime({"detector": {"BACKEND": "yolox"}}) as runtime:
+        (answer,) = runtime.map(DETECTOR, [np.zeros((9, 9, 3), np.uint8)])
+    assert answer == Failure(
+        "not_installed",
+        "yolox_nano is damaged: yolox_nano.onnx was changed. "
+        "Mend it: python -m ml models import FOLDER --as yolox_nano --trust",
+        retryable=True,
+    )
+
+
+def test_what_lies_beside_a_model_is_looked_at_too(model: Path) -> None:
+    assert damage(["", "nowhere", "yolox_nano"]) is None
+    (model / "onnx").mkdir()
+    (model / "onnx" / "image.onnx").write_bytes(MODEL)
+    note_export("yolox_nano", "a test")
+    (model / "onnx" / "image.onnx").unlink()
+    assert damage(["yolox_nano"]) == (
+        "yolox_nano/onnx is damaged: image.onnx is missing. Mend it: python -m ml models export yolox_nano"
+    )
