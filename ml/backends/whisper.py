@@ -29,6 +29,7 @@ from ..voice import RATE, Listening, Span, Voice, missing_voice
 _MODEL, _CONFIG, _TOKENIZER = "model.bin", "config.json", "tokenizer.json"
 _PREPROCESSOR = "preprocessor_config.json"  # the larger models have one
 _TICK = 0.02  # seconds between two marks of time
+_BREATH = 0.1  # seconds: so near to where two stretches meet nobody begins or ends
 #: Whisper's own limits: above and below, what was written is not what was said.
 _REPEATS, _SILENT, _UNLIKELY = 2.4, 0.6, 0.37
 #: They write without spaces.
@@ -51,13 +52,12 @@ class _Window:
     def seconds(self) -> float:
         return sum(span.seconds for span in self.spans)
 
-    def shift(self, at: float, *, end: bool = False) -> float:
-        """How much later it is in the sound. An end where two stretches meet ends the first."""
+    def in_sound(self, at: float, *, near: float) -> float:
+        """When it is in the sound, within the stretch that `near` lies in: never in what was cut out."""
         passed = 0.0
         for span in self.spans:
-            last = span is self.spans[-1]
-            if last or at < passed + span.seconds or (end and at == passed + span.seconds):
-                return span.start / RATE - passed
+            if near < passed + span.seconds or span is self.spans[-1]:
+                return span.start / RATE + min(max(at - passed, 0.0), span.seconds)
             passed += span.seconds
         raise AssertionError("A window has at least one stretch.")
 
@@ -280,8 +280,9 @@ class _Script:
         """In the times of the sound; with words where they were aligned."""
         passed = 0
         for phrase in phrases:
-            start = phrase.start + window.shift(phrase.start)
-            end = phrase.end + window.shift(phrase.end, end=True)
+            middle = (phrase.start + phrase.end) / 2
+            start = window.in_sound(phrase.start, near=min(phrase.start + _BREATH, middle))
+            end = window.in_sound(phrase.end, near=max(phrase.end - _BREATH, middle))
             words: list[Word] = []
             if aligned is not None:
                 words = list(self._words(phrase.tokens, window, aligned, passed, language))
@@ -299,9 +300,9 @@ class _Script:
             start, end = (
                 min(aligned.begins[place] / HALF_FRAMES_A_SECOND, window.seconds) for place in (passed, passed + count)
             )
-            shift = window.shift((start + end) / 2)
+            start, end = (window.in_sound(at, near=(start + end) / 2) for at in (start, end))
             likely = aligned.likely[passed : passed + count]
-            yield Word(text.strip(), round(start + shift, 2), round(end + shift, 2), sum(likely) / count)
+            yield Word(text.strip(), round(start, 2), round(end, 2), sum(likely) / count)
             passed += count
 
     def _cut(self, tokens: list[int], *, spaced: bool) -> list[tuple[str, int]]:
