@@ -8,11 +8,10 @@ import json
 import math
 import unicodedata
 import zlib
-from collections import Counter
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,7 @@ from ..voice import RATE, Listening, Span, Voice, missing_voice
 _MODEL, _CONFIG, _TOKENIZER = "model.bin", "config.json", "tokenizer.json"
 _PREPROCESSOR = "preprocessor_config.json"  # the larger models have one
 _TICK = 0.02  # seconds between two marks of time
+_LEAST = 0.5  # seconds: so much is worth another look
 _BREATH = 0.1  # seconds: so near to where two stretches meet nobody begins or ends
 #: Whisper's own limits: above and below, what was written is not what was said.
 _REPEATS, _SILENT, _UNLIKELY = 2.4, 0.6, 0.37
@@ -51,6 +51,17 @@ class _Window:
     @property
     def seconds(self) -> float:
         return sum(span.seconds for span in self.spans)
+
+    def behind(self, at: float) -> "_Window":
+        """What comes after that second."""
+        left: list[Span] = []
+        passed = 0.0
+        for span in self.spans:
+            start = span.start + round(max(0.0, at - passed) * RATE)
+            if start < span.end:
+                left.append(Span(start, span.end))
+            passed += span.seconds
+        return replace(self, spans=tuple(left))
 
     def in_sound(self, at: float, *, near: float) -> float:
         """When it is in the sound, within the stretch that `near` lies in: never in what was cut out."""
@@ -157,10 +168,15 @@ class Whisper(Backend[Sound, TranscribeOptions, _Sounds, _Heard, Transcript]):
         languages: dict[int, str] = {}
         if batch.options.language is not None:
             languages = {window.item: batch.options.language for window in batch.windows}
-        waiting = iter(batch.windows)
-        segments: list[list[Segment]] = []
-        while windows := list(islice(waiting, self.windows_at_once)):
-            segments += self._written(windows, languages, words=batch.options.words)
+        waiting = deque(_fullest_first(batch.windows))
+        segments: list[list[Segment]] = [[] for _ in batch.windows]
+        while waiting:
+            some = [waiting.popleft() for _ in range(min(self.windows_at_once, len(waiting)))]
+            written = self._written([window for _place, window in some], languages, words=batch.options.words)
+            for (place, _window), (found, rest) in zip(some, written, strict=True):
+                segments[place] += found
+                if rest is not None:
+                    waiting.append((place, rest))
         return _Heard(batch, languages, segments)
 
     def finish(self, raw: _Heard) -> list[Transcript]:
@@ -181,17 +197,26 @@ class Whisper(Backend[Sound, TranscribeOptions, _Sounds, _Heard, Transcript]):
             for number, seconds in enumerate(raw.sounds.seconds)
         ]
 
-    def _written(self, windows: list[_Window], languages: dict[int, str], *, words: bool) -> list[list[Segment]]:
-        """The segments of each window. The languages that were not known yet are put into `languages`."""
+    def _written(
+        self, windows: list[_Window], languages: dict[int, str], *, words: bool
+    ) -> list[tuple[list[Segment], _Window | None]]:
+        """The segments of each window, and the rest of the window where Whisper had no room to write on.
+
+        The languages that were not known yet are put into `languages`, each by the first window of its sound.
+        """
         if self._model is None or self._script is None:
             raise RuntimeError("The model is not loaded.")
         model, script = self._model, self._script
         encoded = model.encode(
             np.stack([log_mel(one.heard, bands=model.bands, seconds=self._window_seconds) for one in windows])
         )
-        if any(window.item not in languages for window in windows):
-            heard = model.languages(encoded) if model.is_multilingual else [{"en": 1.0}] * len(windows)
-            languages |= _likeliest(windows, heard, known=set(languages))
+        places: dict[int, int] = {}
+        for place, window in enumerate(windows):
+            if window.item not in languages:
+                places.setdefault(window.item, place)
+        if places:
+            heard = model.languages(model.some(encoded, list(places.values())))
+            languages |= {item: max(likely, key=likely.__getitem__) for item, likely in zip(places, heard, strict=True)}
         prompts = [script.prompt(languages[window.item]) for window in windows]
         at_most = _at_most(max(window.seconds for window in windows))
         write = partial(model.write, beam=self.beam, at_most=at_most, never=script.never)
@@ -200,25 +225,32 @@ class Whisper(Backend[Sound, TranscribeOptions, _Sounds, _Heard, Transcript]):
             mended = write(model.some(encoded, again), [prompts[place] for place in again], no_repeats=True)
             for place, one in zip(again, mended, strict=True):
                 written[place] = one
-        texts = [script.phrases(one, window.seconds) for one, window in zip(written, windows, strict=True)]
+        texts: list[list[_Phrase]] = []
+        rests: list[_Window | None] = []
+        for one, window in zip(written, windows, strict=True):
+            text = script.phrases(one, window.seconds)
+            told = _told(text, window.seconds) if len(one.tokens) >= at_most else None
+            texts.append([phrase for phrase in text if told is None or phrase.end <= told])
+            rests.append(None if told is None else window.behind(told))
         aligned: list[Aligned | None] = [None] * len(windows)
         if words:
             tokens = [[token for phrase in text for token in phrase.tokens] for text in texts]
             frames = [math.ceil(window.seconds * FRAMES_A_SECOND) for window in windows]
             aligned = [*model.align(encoded, prompts, tokens, frames)]
         return [
-            list(script.segments(text, window, one.likely, times, languages[window.item]))
-            for text, window, one, times in zip(texts, windows, written, aligned, strict=True)
+            (list(script.segments(text, window, one.likely, times, languages[window.item])), rest)
+            for text, window, one, times, rest in zip(texts, windows, written, aligned, rests, strict=True)
         ]
 
 
 @dataclass(frozen=True)
 class _Phrase:
-    """Seconds from the start of the window."""
+    """Seconds from the start of the window. `ended`: Whisper said when it was over."""
 
     start: float
     end: float
     tokens: list[int]
+    ended: bool = True
 
 
 class _Script:
@@ -271,7 +303,7 @@ class _Script:
                     found.append(_Phrase(start, max(start, at), tokens))
                 start, tokens = at, []
         if tokens:
-            found.append(_Phrase(start, max(start, seconds), tokens))
+            found.append(_Phrase(start, max(start, seconds), tokens, ended=False))
         return [phrase for phrase in found if self._text(phrase.tokens).strip()]
 
     def segments(
@@ -345,13 +377,19 @@ def _packed(spans: Iterable[Span], seconds: float) -> Iterator[tuple[Span, ...]]
         yield tuple(packed)
 
 
-def _likeliest(windows: list[_Window], heard: list[dict[str, float]], known: set[int]) -> dict[int, str]:
-    """By item: the language in which its windows are together the likeliest."""
-    found: dict[int, Counter[str]] = {}
-    for window, likely in zip(windows, heard, strict=True):
-        if window.item not in known:
-            found.setdefault(window.item, Counter()).update(likely)
-    return {item: max(likely, key=lambda language: likely[language]) for item, likely in found.items()}
+def _fullest_first(windows: Sequence[_Window]) -> list[tuple[int, _Window]]:
+    """With their places: of each sound the window with the most speech, which tells its language, then all others."""
+    fullest: dict[int, _Window] = {}
+    for window in windows:
+        if window.item not in fullest or window.seconds > fullest[window.item].seconds:
+            fullest[window.item] = window
+    return sorted(enumerate(windows), key=lambda pair: fullest[pair[1].item] is not pair[1])
+
+
+def _told(phrases: Sequence[_Phrase], seconds: float) -> float | None:
+    """The second up to which these phrases tell all. None where nothing ended: there is nowhere to go on from."""
+    ends = [phrase.end for phrase in phrases if phrase.ended]
+    return ends[-1] if ends and _LEAST <= ends[-1] <= seconds - _LEAST else None
 
 
 def _at_most(seconds: float) -> int:

@@ -69,7 +69,9 @@ class Ct2Whisper:
             return view(np.concatenate(parts))
 
     def languages(self, encoded: "ctranslate2.StorageView") -> list[dict[str, float]]:
-        """For each window, how likely it is in each language."""
+        """For each window, how likely it is in each language. One that knows no others says English."""
+        if not self.is_multilingual:
+            return [{"en": 1.0}] * encoded.shape[0]
         with _memory():
             found = self._model.detect_language(encoded)
         return [{mark.strip("<|>"): likely for mark, likely in window} for window in found]

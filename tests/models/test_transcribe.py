@@ -110,6 +110,42 @@ def test_a_batch_writes_what_each_sound_gives_alone(runtime: Runtime) -> None:
         assert [one.start for one in alone.segments] == pytest.approx([one.start for one in script.segments], abs=0.05)
 
 
+def test_the_language_is_that_in_which_most_is_said_whoever_shares_the_batch(folder: Path) -> None:
+    """Its first window is German; in a batch it is the last of three that are looked at together."""
+    mixed = np.concatenate([sung("uouu"), silence(1), *[sung("aiiaia"), silence(1)] * 2])
+    with house(folder, windows_at_once=3) as runtime:
+        (alone,) = written(runtime, [mixed])
+        together = written(runtime, [sung("a"), sung("ii"), mixed])
+    assert alone.language == "en"
+    assert (together[-1].language, together[-1].text) == (alone.language, alone.text)
+    starts = [segment.start for segment in together[-1].segments]
+    assert starts == sorted(starts)
+    assert starts[0] < 1
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_where_more_is_said_than_whisper_has_room_for_the_rest_is_written_too(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, words: bool
+) -> None:
+    """Room for five marks and words where both phrases take eight."""
+    sound = np.concatenate([sung("aa"), silence(30), sung("ii")])
+    monkeypatch.setattr("ml.backends.whisper._at_most", lambda _seconds: 5)
+    (script, other) = written(runtime, [sound, sung("uo")], words=words)
+    assert (script.text, other.text) == ("a a i i", "u o")
+    assert [one.start for one in script.segments] == pytest.approx([0.5, 32.3], abs=0.3)
+    assert script.segments[-1].end == pytest.approx(33.0, abs=0.3)
+    if words:
+        assert [word.text for segment in script.segments for word in segment.words] == list("aaii")
+
+
+def test_one_phrase_that_is_too_long_keeps_what_there_was_room_for(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml.backends.whisper._at_most", lambda _seconds: 3)
+    (script,) = written(runtime, [sung("aiaiai")])
+    assert script.text == "a i"
+
+
 def test_the_language_that_is_named_is_taken(runtime: Runtime, folder: Path) -> None:
     (script,) = written(runtime, [sung("ai")], language="de")
     assert script.language == "de"
