@@ -9,6 +9,7 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 from . import registry
 from .backend import Backend
 from .devices import DEVICES, Device
+from .options import Between
 
 AnyBackend: TypeAlias = Backend[Any, Any, Any, Any, Any]
 
@@ -84,8 +85,13 @@ def _check_options(choice: Choice) -> None:
         if not _fits(value, known[name].default):
             wanted = type(known[name].default).__name__
             raise SettingsError(f'The option {name} of "{key}" must be of type {wanted}, not {value!r}.')
-    if choice.build().batch_size < 1:
-        raise SettingsError(f'The option batch_size of "{key}" must be at least 1.')
+        if (bounds := _bounds(known[name])) and not bounds.has(value):
+            raise SettingsError(f'The option {name} of "{key}" must be {bounds}, not {value!r}.')
+
+
+def _bounds(option: inspect.Parameter) -> Between | None:
+    told = getattr(option.annotation, "__metadata__", ())
+    return next((one for one in told if isinstance(one, Between)), None)
 
 
 def _kind(row: registry.Row) -> type[AnyBackend]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from ..backend import Backend, Unavailable
 from ..devices import Device
 from ..endpoint import ALIASES, NVIDIA, Address, Endpoint, Inquiry, Prices, Reply, Terms, endpoint_at
 from ..meter import Account
+from ..options import BatchSize, Between, Count, Megabytes, Price, Seconds
 from ..results import Failure, ModelName
 
 Item = TypeVar("Item")
@@ -46,17 +47,17 @@ class Asking(Backend[Item, Options, Asked, Told, Result]):
     base_url: str = NVIDIA
     switched_on: bool = False
     key: str = field(default="", repr=False)
-    requests_a_minute: int = 100
-    at_once: int = 8
-    seconds: float = 120.0
-    patience_seconds: float = 180.0
-    wait_seconds: float = 60.0
-    retries: int = 4
-    price_in: float = 0.0
-    price_out: float = 0.0
-    price_request: float = 0.0
-    batch_size: int = 16
-    memory_mb: int = 30
+    requests_a_minute: Count = 100
+    at_once: Count = 8
+    seconds: Seconds = 120.0
+    patience_seconds: Seconds = 180.0
+    wait_seconds: Seconds = 60.0
+    retries: Annotated[int, Between(0, 100)] = 4
+    price_in: Price = 0.0
+    price_out: Price = 0.0
+    price_request: Price = 0.0
+    batch_size: BatchSize = 16
+    memory_mb: Megabytes = 30
 
     @property
     def model_name(self) -> str:

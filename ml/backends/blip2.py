@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from ..backend import Backend, NotInstalled
 from ..devices import Device
 from ..engines import torch as engine
 from ..engines import writers
+from ..options import BatchSize, Between, Megabytes, Threads
 from ..plain import sentence, without_marks
 from ..results import Answer, Description, Failure, ModelName
 from ..roles import AnswerOptions, CaptionOptions, Picture, Question
@@ -42,11 +43,11 @@ class _Blip2(Backend[Item, Options, _Asked, _Said, Result]):
 
     weights: str = "blip2-opt-2.7b"
     numbers: str = "auto"
-    bits: int = 8
-    threads: int = 1
-    batch_size: int = 8
-    memory_mb: int = 8000
-    idle_seconds: int = 300
+    bits: Annotated[int, Between(4, 32)] = 8
+    threads: Threads = 1
+    batch_size: BatchSize = 8
+    memory_mb: Megabytes = 8000
+    idle_seconds: Annotated[int, Between(0, 86_400)] = 300
     _model: Any = field(default=None, init=False, repr=False)
     _processor: Any = field(default=None, init=False, repr=False)
     _device: Device = field(default="cpu", init=False, repr=False)

@@ -5,11 +5,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
 from ..backend import Backend, BadItem
 from ..devices import Device
+from ..options import BatchSize, Between, Megabytes
 from ..results import ModelName, Numbers, Tag, Tags
 from ..roles import Seen, TagOptions
 from ..towers import space_of
@@ -43,11 +45,11 @@ class ClipZeroShot(Backend[Seen, TagOptions, _Batch, _Scores, Tags]):
     weights: str = "ViT-B-16-SigLIP2"
     precision: str = "fp32"
     vocabulary: str = "ram_tags"
-    outstanding: float = 3.5
-    unmeasured_at_most: int = 10
-    sharpness: float = 100.0
-    batch_size: int = 256
-    memory_mb: int = 60
+    outstanding: Annotated[float, Between(0, 100)] = 3.5
+    unmeasured_at_most: Annotated[int, Between(0, 10_000)] = 10
+    sharpness: Annotated[float, Between(0.01, 100_000)] = 100.0
+    batch_size: BatchSize = 256
+    memory_mb: Megabytes = 60
     _names: Vocabulary | None = field(default=None, init=False, repr=False)
     _tags: TagVectors | None = field(default=None, init=False, repr=False)
     _loaded_as: ModelName | None = field(default=None, init=False, repr=False)

@@ -14,6 +14,7 @@ from ..backend import Backend, NotInstalled
 from ..boxes import Layout, Place, best_apart, lay
 from ..devices import Device
 from ..engines.ort import OrtModel
+from ..options import BatchSize, Megabytes, Threads
 from ..results import ModelName, Numbers, Thing, Things
 from ..roles import DetectOptions, Picture
 from ..weights import folder, missing
@@ -72,9 +73,9 @@ class OnnxDetector(Backend[Picture, DetectOptions, Laid, Found, Things]):
     """`weights` names a folder with one ONNX file. `memory_mb` of 0: as the size of that file says."""
 
     weights: str = ""
-    threads: int = 1
-    batch_size: int = 4
-    memory_mb: int = 0
+    threads: Threads = 1
+    batch_size: BatchSize = 4
+    memory_mb: Megabytes = 0
     _model: OrtModel | None = field(default=None, init=False, repr=False)
     _names: Sequence[str] = field(default=(), init=False, repr=False)
 

@@ -12,6 +12,7 @@ from ..coco import usual
 from ..devices import Device
 from ..engines import torch as engine
 from ..engines import writers
+from ..options import BatchSize, Megabytes, Threads
 from ..results import ModelName, Numbers, Things
 from ..roles import DetectOptions, Picture
 from ..weights import folder, missing
@@ -48,9 +49,9 @@ class Detr(Backend[Picture, DetectOptions, _Asked, _Found, Things]):
 
     weights: str = "rtdetr_r50vd"
     numbers: str = "float32"
-    threads: int = 1
-    batch_size: int = 4
-    memory_mb: int = 1300
+    threads: Threads = 1
+    batch_size: BatchSize = 4
+    memory_mb: Megabytes = 1300
     _model: Any = field(default=None, init=False, repr=False)
     _processor: Any = field(default=None, init=False, repr=False)
     _names: Sequence[str] = field(default=(), init=False, repr=False)

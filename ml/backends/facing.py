@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import cpu_count
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from .. import align
 from ..backend import Backend
 from ..boxes import best_apart
+from ..options import BatchSize, Between, Count, Pixels, Share, Threads
 from ..results import Face, Faces, Numbers, Point, Vector
 from ..roles import FaceOptions, Picture
 
@@ -67,15 +68,15 @@ class FaceFinder(Backend[Picture, FaceOptions, Views, Found, Faces]):
     Boxes that overlap by more than `overlap` are one face. `crops_at_once` bounds what the recogniser works on.
     """
 
-    side: int = 640
-    closer: int = 0
+    side: Pixels = 640
+    closer: Annotated[int, Between(0, 8192)] = 0
     turned: bool = False
-    again: int = 0
-    min_score: float = 0.5
-    overlap: float = 0.3
-    threads: int = 1
-    batch_size: int = 4
-    crops_at_once: int = 32
+    again: Annotated[int, Between(0, 10)] = 0
+    min_score: Share = 0.5
+    overlap: Share = 0.3
+    threads: Threads = 1
+    batch_size: BatchSize = 4
+    crops_at_once: Count = 32
 
     @property
     @abstractmethod

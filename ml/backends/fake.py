@@ -14,6 +14,7 @@ import numpy as np
 
 from ..backend import Backend, BadItem
 from ..devices import Device
+from ..options import BatchSize, Megabytes, Seconds
 from ..results import ModelName, PageText, TextLine
 from ..roles import OcrOptions, Picture
 from ..scripts import script_of
@@ -59,9 +60,9 @@ class FakeOcr(Backend[Picture, OcrOptions, list[Picture], list[str], PageText]):
     """`version` plays another model, `slow_seconds` is the time taken by a picture of SLOW_ON."""
 
     version: str = "1"
-    slow_seconds: float = 2.0
-    batch_size: int = 4
-    memory_mb: int = 1
+    slow_seconds: Seconds = 2.0
+    batch_size: BatchSize = 4
+    memory_mb: Megabytes = 1
 
     def model(self) -> ModelName:
         return ModelName("fake-ocr", self.version)

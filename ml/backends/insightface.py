@@ -16,6 +16,7 @@ from .. import align
 from ..backend import NotInstalled
 from ..devices import Device
 from ..engines.ort import device_of, providers_for, session_options
+from ..options import Megabytes, Share
 from ..results import ModelName, Numbers
 from ..roles import Picture
 from ..weights import folder, manifest, missing
@@ -34,9 +35,9 @@ class InsightFace(FaceFinder):
     """
 
     weights: str = "buffalo_l"
-    min_score: float = 0.5
-    overlap: float = 0.4
-    memory_mb: int = 0
+    min_score: Share = 0.5
+    overlap: Share = 0.4
+    memory_mb: Megabytes = 0
     _models: "_Models | None" = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:

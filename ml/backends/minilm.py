@@ -7,10 +7,11 @@ English, paraphrase-multilingual-MiniLM-L12-v2 for fifty languages.
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from ..backend import Backend, BadItem
 from ..devices import Device
+from ..options import BatchSize, Between, Megabytes, Threads
 from ..results import ModelName, Numbers, Vector
 from ..roles import EmbedOptions
 from ..sentences import SentenceModel, file_of, missing
@@ -30,10 +31,10 @@ class MiniLm(Backend[str, EmbedOptions, list[list[int]], Numbers, Vector]):
 
     weights: str = "all-MiniLM-L6-v2"
     precision: str = "fp32"
-    threads: int = 1
-    tokens_at_once: int = 1024
-    batch_size: int = 32
-    memory_mb: int = 0
+    threads: Threads = 1
+    tokens_at_once: Annotated[int, Between(1, 1_000_000)] = 1024
+    batch_size: BatchSize = 32
+    memory_mb: Megabytes = 0
     _model: SentenceModel | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
 from ..backend import Backend, BadItem, NotInstalled
 from ..devices import Device
+from ..options import BatchSize, Between, Megabytes, Share, Threads
 from ..results import ModelName, Numbers, Sentiment
 from ..roles import SentimentOptions
 from ..sentences import SentenceModel, missing
@@ -35,11 +37,11 @@ class MinilmSentiment(Backend[str, SentimentOptions, _Texts, list[Numbers | None
     """
 
     weights: str = "all-MiniLM-L6-v2"
-    unsure: float = 0.4
-    threads: int = 1
-    tokens_at_once: int = 1024
-    batch_size: int = 32
-    memory_mb: int = 0
+    unsure: Share = 0.4
+    threads: Threads = 1
+    tokens_at_once: Annotated[int, Between(1, 1_000_000)] = 1024
+    batch_size: BatchSize = 32
+    memory_mb: Megabytes = 0
     _model: SentenceModel | None = field(default=None, init=False, repr=False)
     _head: Head | None = field(default=None, init=False, repr=False)
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ..backend import Backend
 from ..devices import Device
+from ..options import BatchSize, Megabytes, Threads
 from ..results import ModelName, Numbers, Vector
 from ..roles import EmbedOptions, Picture
 from ..tokens import Tokens
@@ -38,9 +39,9 @@ class _Embedder(Backend[Item, EmbedOptions, Prepared, Numbers, Vector]):
 
     weights: str = "ViT-B-16-SigLIP2"
     precision: str = "fp32"
-    threads: int = 1
-    batch_size: int = 16
-    memory_mb: int = 0
+    threads: Threads = 1
+    batch_size: BatchSize = 16
+    memory_mb: Megabytes = 0
 
     def model(self) -> ModelName:
         return model_name(self.weights, self.precision)

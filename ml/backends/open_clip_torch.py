@@ -9,6 +9,7 @@ from ..cuts import Cut
 from ..devices import Device
 from ..engines import torch as engine
 from ..export import ExportError, cut_of, load_open_clip
+from ..options import BatchSize, Megabytes, Threads
 from ..results import ModelName, Numbers, Vector
 from ..roles import EmbedOptions, Picture
 from ..towers import model_name, vectors_of
@@ -23,9 +24,9 @@ class _Embedder(Backend[Item, EmbedOptions, Any, Numbers, Vector]):
 
     weights: str = "ViT-B-16-SigLIP2"
     numbers: str = "auto"
-    threads: int = 1
-    batch_size: int = 32
-    memory_mb: int = 1800
+    threads: Threads = 1
+    batch_size: BatchSize = 32
+    memory_mb: Megabytes = 1800
     _model: Any = field(default=None, init=False, repr=False)
     _device: Device = field(default="cpu", init=False, repr=False)
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..backend import Backend, NotInstalled
 from ..devices import Device
 from ..engines import paddle_worker
+from ..options import BatchSize, Megabytes, Pixels, Seconds, Threads
 from ..results import ModelName, PageText
 from ..roles import OcrOptions, Picture
 from ..weights import folder
@@ -55,12 +56,12 @@ class PaddleOcr(Backend[Picture, OcrOptions, _Pages, _Read, PageText]):
     python: str = ".venv-paddle/bin/python"
     weights: str = "paddleocr"
     version: str = "1"
-    threads: int = 1
-    detector_side: int = 1600
+    threads: Threads = 1
+    detector_side: Pixels = 1600
     onednn: bool = False
-    seconds: float = 120.0
-    batch_size: int = 4
-    memory_mb: int = 1500
+    seconds: Seconds = 120.0
+    batch_size: BatchSize = 4
+    memory_mb: Megabytes = 1500
     _worker: "_Worker | None" = field(default=None, init=False, repr=False)
 
     def model(self) -> ModelName:

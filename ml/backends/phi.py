@@ -6,13 +6,14 @@ Any model of transformers with a chat template runs here; it was written for thi
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from .. import schemas
 from ..backend import Backend, BadItem, NotInstalled
 from ..devices import Device
 from ..engines import torch as engine
 from ..engines import writers
+from ..options import BatchSize, Between, Megabytes, Threads
 from ..plain import visible
 from ..results import Failure, Generated, ModelName
 from ..roles import GenerateOptions, Prompt
@@ -38,11 +39,11 @@ class Phi(Backend[Prompt, GenerateOptions, _Asked, list[Generated | Failure], Ge
 
     weights: str = "Phi-3.5-mini-instruct"
     numbers: str = "auto"
-    bits: int = 4
-    threads: int = 1
-    batch_size: int = 1
-    memory_mb: int = 8000
-    idle_seconds: int = 120
+    bits: Annotated[int, Between(4, 32)] = 4
+    threads: Threads = 1
+    batch_size: BatchSize = 1
+    memory_mb: Megabytes = 8000
+    idle_seconds: Annotated[int, Between(0, 86_400)] = 120
     _model: Any = field(default=None, init=False, repr=False)
     _tokenizer: Any = field(default=None, init=False, repr=False)
     _device: Device = field(default="cpu", init=False, repr=False)

@@ -17,6 +17,7 @@ from ..backend import Backend, BadItem, NotInstalled
 from ..cuts import Cut
 from ..devices import Device
 from ..engines import torch as engine
+from ..options import BatchSize, Megabytes, Threads
 from ..results import ModelName, Numbers, Tag, Tags
 from ..roles import Seen, TagOptions
 from ..taggers import CHECKPOINT, Tagger, file_of, missing
@@ -44,9 +45,9 @@ class _RamPlus(Backend[Seen, TagOptions, _Batch, _Logits, Tags]):
     """A tag is given when its score, 0..1, is above the threshold that lies with the weights, one for each tag."""
 
     weights: str = "ram_plus_swin_large_14m"
-    threads: int = 1
-    batch_size: int = 4
-    memory_mb: int = 0
+    threads: Threads = 1
+    batch_size: BatchSize = 4
+    memory_mb: Megabytes = 0
     _names: Vocabulary | None = field(default=None, init=False, repr=False)
     _thresholds: Numbers | None = field(default=None, init=False, repr=False)
     _cut: Cut | None = field(default=None, init=False, repr=False)
@@ -110,7 +111,7 @@ class OnnxRamPlus(_RamPlus):
     """
 
     precision: str = "fp32"
-    batch_size: int = 1
+    batch_size: BatchSize = 1
     _tagger: Tagger | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -149,7 +150,7 @@ class TorchRamPlus(_RamPlus):
     """`numbers`: "auto" (half as long on a graphics card), "float32", "float16" or "bfloat16"; one model for all."""
 
     numbers: str = "auto"
-    memory_mb: int = 2500
+    memory_mb: Megabytes = 2500
     _model: Any = field(default=None, init=False, repr=False)
     _device: Device = field(default="cpu", init=False, repr=False)
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from ..backend import Backend, NotInstalled
 from ..devices import Device
 from ..engines.ort import OrtModel
+from ..options import BatchSize, Between, Megabytes, Pixels, Share, Threads
 from ..results import ModelName, PageText
 from ..roles import OcrOptions, Picture
 from .reading import Numbers, Region, page
@@ -61,15 +63,15 @@ class RapidOcr(Backend[Picture, OcrOptions, _Pages, _Read, PageText]):
     unclip 1.7 loses 0.3 and pixel_score 0.2 loses 0.5 points. Enlarging small pictures first gains nothing.
     """
 
-    threads: int = 1
-    detector_side: int = 1600
-    pixel_score: float = 0.3
-    box_score: float = 0.4
-    unclip: float = 1.6
-    columns_at_once: int = 2560
-    lines_at_most: int = 1000
-    batch_size: int = 4
-    memory_mb: int = 560
+    threads: Threads = 1
+    detector_side: Pixels = 1600
+    pixel_score: Share = 0.3
+    box_score: Share = 0.4
+    unclip: Annotated[float, Between(0.1, 10)] = 1.6
+    columns_at_once: Annotated[int, Between(32, 1_000_000)] = 2560
+    lines_at_most: Annotated[int, Between(1, 100_000)] = 1000
+    batch_size: BatchSize = 4
+    memory_mb: Megabytes = 560
     _models: "_Models | None" = field(default=None, init=False, repr=False)
 
     def model(self) -> ModelName:

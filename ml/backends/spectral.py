@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from ..backend import Backend, BadItem
 from ..devices import Device
+from ..options import BatchSize, Between, Megabytes, Threads
 from ..results import ModelName, Turn, Turns
 from ..roles import DiarizeOptions, Sound
 from ..speakers import Spoken, told_apart
@@ -35,10 +37,10 @@ class Spectral(Backend[Sound, DiarizeOptions, _Sounds, list[list[Spoken]], Turns
     """
 
     voice: str = "silero-vad-v6"
-    strictness: float = 1.2
-    threads: int = 1
-    batch_size: int = 4
-    memory_mb: int = 150
+    strictness: Annotated[float, Between(0, 100)] = 1.2
+    threads: Threads = 1
+    batch_size: BatchSize = 4
+    memory_mb: Megabytes = 150
     _voice: Voice | None = field(default=None, init=False, repr=False)
 
     def model(self) -> ModelName:

@@ -6,10 +6,11 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from ..backend import Backend
 from ..devices import Device
+from ..options import BatchSize, Between, Megabytes, Threads
 from ..patches import Alike, PatchTower, alike, file_of, map_of, missing, model_name
 from ..results import ModelName, Numbers, PatchMap
 from ..roles import EmbedOptions, Picture
@@ -28,10 +29,10 @@ class OnnxPatches(Backend[Picture, EmbedOptions, list[Alike], list[Found], Patch
 
     weights: str = "vit_small_patch14_reg4_dinov2"
     precision: str = "fp32"
-    threads: int = 1
-    batch_size: int = 8
-    patches_at_most: int = 1400
-    memory_mb: int = 0
+    threads: Threads = 1
+    batch_size: BatchSize = 8
+    patches_at_most: Annotated[int, Between(1, 100_000)] = 1400
+    memory_mb: Megabytes = 0
     _tower: PatchTower | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:

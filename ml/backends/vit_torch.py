@@ -5,13 +5,14 @@ The weights are a folder as timm publishes it: config.json and model.safetensors
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from ..backend import Backend, NotInstalled
 from ..devices import Device
 from ..engines import torch as engine
 from ..export import ExportError
 from ..export_patches import eye_of, load_vit, seen
+from ..options import BatchSize, Between, Megabytes, Threads
 from ..patches import SOURCE, Alike, Eye, alike, map_of, model_name
 from ..results import ModelName, PatchMap
 from ..roles import EmbedOptions, Picture
@@ -28,10 +29,10 @@ class TorchPatches(Backend[Picture, EmbedOptions, list[Alike], list[Found], Patc
 
     weights: str = "vit_small_patch14_reg4_dinov2"
     numbers: str = "auto"
-    threads: int = 1
-    batch_size: int = 8
-    patches_at_most: int = 1400
-    memory_mb: int = 500
+    threads: Threads = 1
+    batch_size: BatchSize = 8
+    patches_at_most: Annotated[int, Between(1, 100_000)] = 1400
+    memory_mb: Megabytes = 500
     _model: Any = field(default=None, init=False, repr=False)
     _eye: Eye | None = field(default=None, init=False, repr=False)
     _device: Device = field(default="cpu", init=False, repr=False)

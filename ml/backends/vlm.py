@@ -8,7 +8,7 @@ and cleaned of all that is no plain word.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from ..backend import BadItem
 from ..endpoint import Inquiry, Reply
 from ..meter import Account
+from ..options import Between, Pixels
 from ..plain import sentence, tag_name, without_marks
 from ..results import Answer, Description, Failure, Tag, Thing, Things
 from ..roles import AnswerOptions, CaptionOptions, DetectOptions, Picture, Question
@@ -92,10 +93,10 @@ class _Seer(Asking[Item, Options, Result]):
     several (Llama 3.2 does not), but then words in one picture may also colour what is said of its neighbours.
     """
 
-    temperature: float = 0.2
-    side: int = 1024
-    picture_kb: int = 130
-    pictures_per_request: int = 1
+    temperature: Annotated[float, Between(0, 2)] = 0.2
+    side: Pixels = 1024
+    picture_kb: Annotated[int, Between(1, 100_000)] = 130
+    pictures_per_request: Annotated[int, Between(1, 100)] = 1
 
     def missing_weights(self) -> str | None:
         if min(self.side, self.picture_kb, self.pictures_per_request) < 1:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from .. import weights as weights_folder
 from ..backend import Backend, BadItem, NotInstalled
 from ..devices import Device
 from ..engines.ct2 import HALF_FRAMES_A_SECOND, PRECISIONS, Aligned, Ct2Whisper, Written
+from ..options import BatchSize, Between, Megabytes, Threads
 from ..results import ModelName, Segment, Transcript, Word
 from ..roles import Sound, TranscribeOptions
 from ..spectrogram import FRAMES_A_SECOND, log_mel
@@ -102,11 +104,11 @@ class Whisper(Backend[Sound, TranscribeOptions, _Sounds, _Heard, Transcript]):
     precision: str = "int8"
     voice: str = "silero-vad-v6"
     language: str = ""
-    threads: int = 1
-    beam: int = 5
-    windows_at_once: int = 4
-    batch_size: int = 8
-    memory_mb: int = 0
+    threads: Threads = 1
+    beam: Annotated[int, Between(1, 100)] = 5
+    windows_at_once: Annotated[int, Between(1, 256)] = 4
+    batch_size: BatchSize = 8
+    memory_mb: Megabytes = 0
     _model: Ct2Whisper | None = field(default=None, init=False, repr=False)
     _voice: Voice | None = field(default=None, init=False, repr=False)
     _script: "_Script | None" = field(default=None, init=False, repr=False)

@@ -10,6 +10,7 @@ from ..coco import usual
 from ..devices import Device
 from ..engines import torch as engine
 from ..engines import ultralytics
+from ..options import BatchSize, Megabytes, Pixels, Threads
 from ..results import ModelName, Things
 from ..roles import DetectOptions, Picture
 from ..weights import missing
@@ -22,10 +23,10 @@ class Yolo(Backend[Picture, DetectOptions, Laid, Found, Things]):
     """`side`: every picture is laid into a square of so many pixels; the models were taught 640."""
 
     weights: str = "yolo26n"
-    side: int = 640
-    threads: int = 1
-    batch_size: int = 4
-    memory_mb: int = 500
+    side: Pixels = 640
+    threads: Threads = 1
+    batch_size: BatchSize = 4
+    memory_mb: Megabytes = 500
     _model: Any = field(default=None, init=False, repr=False)
     _names: Sequence[str] = field(default=(), init=False, repr=False)
     _device: Device = field(default="cpu", init=False, repr=False)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from ..backend import NotInstalled
 from ..boxes import STRIDES, cells, from_centres
 from ..devices import Device
 from ..engines.ort import OrtModel
+from ..options import Between, Megabytes, Share
 from ..results import ModelName, Numbers
 from ..roles import Picture
 from ..weights import folder, missing
@@ -36,11 +38,11 @@ class YunetSface(FaceFinder):
 
     weights: str = "yunet"
     recogniser: str = "sface"
-    mean: float = 0.0
-    spread: float = 1.0
-    min_score: float = 0.8
-    again: int = 2
-    memory_mb: int = 0
+    mean: Annotated[float, Between(-1_000, 1_000)] = 0.0
+    spread: Annotated[float, Between(0.001, 1_000)] = 1.0
+    min_score: Share = 0.8
+    again: Annotated[int, Between(0, 10)] = 2
+    memory_mb: Megabytes = 0
     _detector: OrtModel | None = field(default=None, init=False, repr=False)
     _recogniser: OrtModel | None = field(default=None, init=False, repr=False)
 

@@ -1,7 +1,9 @@
 """What every backend promises, whatever it computes. A new row of the registry is tested here by being there."""
 
+import inspect
 import json
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -52,6 +54,7 @@ from ml import (
 )
 from ml.packages import command_for, missing_packages
 from ml.registry import BACKENDS, Row
+from ml.settings import Choice
 from tests.ml.cloud_server import CloudServer
 from tests.ml.paddle import shared_environment
 from tests.ml.pages import page, plain
@@ -311,6 +314,19 @@ def test_an_unknown_option_is_refused_by_naming_the_known_ones(row: Row) -> None
 def test_an_option_of_another_type_is_refused(row: Row) -> None:
     with pytest.raises(SettingsError, match=r"batch_size .* must be of type int, not '4'"):
         Runtime({row.role: setting(row, batch_size="4")})
+
+
+def test_a_number_out_of_its_bounds_is_refused_by_naming_them(row: Row) -> None:
+    for name, option in inspect.signature(type(Choice(row).build())).parameters.items():
+        if type(option.default) not in (int, float):
+            continue
+        (bounds,) = option.annotation.__metadata__
+        assert bounds.has(option.default), name
+        for wrong in (bounds.least - 1, bounds.most + 1):
+            value = type(option.default)(wrong)
+            words = f'The option {name} of "{row.key}" must be {bounds}, not {value!r}.'
+            with pytest.raises(SettingsError, match=re.escape(words)):
+                Runtime({row.role: {"BACKEND": row.key, "OPTIONS": {name: value}}})
 
 
 def test_licences_and_proof_are_stated(row: Row) -> None:

@@ -100,7 +100,8 @@ def test_a_package_that_is_there_but_broken_counts_as_not_installed(monkeypatch:
             {"ocr": {"BACKEND": "fake", "DEVICE": "abacus"}},
             'no device "abacus". Known devices: auto, coreml, cpu, cuda',
         ),
-        ({"ocr": {"BACKEND": "fake", "OPTIONS": {"batch_size": 0}}}, "at least 1"),
+        ({"ocr": {"BACKEND": "fake", "OPTIONS": {"batch_size": 0}}}, "between 1 and 1,024, not 0."),
+        ({"ocr": {"BACKEND": "fake", "OPTIONS": {"slow_seconds": float("nan")}}}, "between 0 and 86,400, not nan."),
         ({"ocr": []}, "is empty. Known backends: fake, paddleocr, rapidocr"),
     ],
 )
