@@ -1,5 +1,6 @@
 """torch: where a model runs, with which numbers, and what it says when memory is short."""
 
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,26 +45,39 @@ def set_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
+#: What those say of it who have no error of their own: the processor, Apple's graphics, cuBLAS, CUDA itself.
+_TOO_LITTLE = ("not enough memory", "can't allocate memory", "out of memory", "ALLOC_FAILED")
+
+
 @contextmanager
-def inference() -> Iterator[None]:
-    """Compute without keeping what only training needs. Too little memory is a MemoryError on every device."""
+def memory() -> Iterator[None]:
+    """Too little memory is a MemoryError on every device."""
     import torch
 
     try:
-        with torch.inference_mode():
-            yield
+        yield
     except torch.OutOfMemoryError as error:
         raise MemoryError(str(error)) from error
-    except RuntimeError as error:  # the processor's allocator has no error of its own
-        if "not enough memory" in str(error) or "can't allocate memory" in str(error):
+    except RuntimeError as error:
+        if any(words in str(error) for words in _TOO_LITTLE):
             raise MemoryError(str(error)) from error
         raise
 
 
-def free(device: Device) -> None:
-    """Give back what torch keeps of a graphics card for the next model."""
+@contextmanager
+def inference() -> Iterator[None]:
+    """Compute without keeping what only training needs. Too little memory is a MemoryError."""
     import torch
 
+    with memory(), torch.inference_mode():
+        yield
+
+
+def free(device: Device) -> None:
+    """Give back what torch keeps of a graphics card for the next model; call it when nobody holds the last one."""
+    import torch
+
+    gc.collect()  # some models hold themselves: Ultralytics' do
     if device == "cuda":
         torch.cuda.empty_cache()
     elif device == "mps":

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
 
-from ml.engines.torch import device_for, dtype_for, ensure_torchvision, inference
+from ml.engines.torch import device_for, dtype_for, ensure_torchvision, free, inference
 
 torch = pytest.importorskip("torch", reason="torch is not installed here: make test-ml")
 
@@ -73,3 +74,25 @@ def test_too_little_memory_is_a_memory_error() -> None:
 def test_other_errors_stay_what_they_are() -> None:
     with pytest.raises(RuntimeError, match="size"), inference():
         torch.ones(2) + torch.ones(3)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "MPS backend out of memory (MPS allocated: 8.00 GB)",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUDA error: out of memory",
+    ],
+)
+def test_too_little_memory_has_one_name_on_every_device(message: str) -> None:
+    with pytest.raises(MemoryError), inference():
+        raise RuntimeError(message)
+
+
+def test_a_model_that_holds_itself_is_let_go_of() -> None:
+    layer = torch.nn.Linear(1, 1)
+    layer.myself = [layer]
+    held = weakref.ref(layer)
+    del layer
+    free("cpu")
+    assert held() is None
