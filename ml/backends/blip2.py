@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
-from ..backend import Backend, NotInstalled
+from ..backend import Backend
 from ..devices import Device
 from ..engines import torch as engine
 from ..engines import writers
@@ -67,10 +67,8 @@ class _Blip2(Backend[Item, Options, _Asked, _Said, Result]):
 
         engine.set_threads(self.threads)
         self._device = engine.device_for(device)
-        try:
+        with writers.reading(self.weights):
             processor = Blip2Processor.from_pretrained(folder(self.weights), local_files_only=True)
-        except (OSError, ValueError) as error:
-            raise NotInstalled(f"{self.weights} lacks the settings of its pictures. Install it again.") from error
         kind, numbers, bits = Blip2ForConditionalGeneration, self.numbers, self.bits
         model = writers.load(kind, self.weights, self._device, numbers=numbers, bits=bits)
         # Folders of older days name neither: without them the picture would not reach the words.

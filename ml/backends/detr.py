@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Backend, NotInstalled
+from ..backend import Backend
 from ..boxes import Place, from_centres, lay
 from ..coco import usual
 from ..devices import Device
@@ -72,10 +72,8 @@ class Detr(Backend[Picture, DetectOptions, _Asked, _Found, Things]):
 
         engine.set_threads(self.threads)
         self._device = engine.device_for(device)
-        try:
+        with writers.reading(self.weights):
             processor = AutoImageProcessor.from_pretrained(folder(self.weights), local_files_only=True)
-        except (OSError, ValueError) as error:
-            raise NotInstalled(f"{self.weights} lacks the settings of its pictures. Install it again.") from error
         model = writers.load(AutoModelForObjectDetection, self.weights, self._device, numbers=self.numbers, bits=0)
         labels = model.config.id2label
         self._names = [usual(labels[number]) for number in range(len(labels))]

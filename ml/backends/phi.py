@@ -63,7 +63,9 @@ class Phi(Backend[Prompt, GenerateOptions, _Asked, list[Generated | Failure], Ge
 
         engine.set_threads(self.threads)
         self._device = engine.device_for(device)
-        tokenizer = AutoTokenizer.from_pretrained(folder(self.weights), local_files_only=True, trust_remote_code=False)
+        place, kept = folder(self.weights), {"local_files_only": True, "trust_remote_code": False}
+        with writers.reading(self.weights):
+            tokenizer = AutoTokenizer.from_pretrained(place, **kept)
         if not tokenizer.chat_template:
             raise NotInstalled(f"{self.weights} has no chat template: it was not made to be talked to.")
         kind, numbers, bits = AutoModelForCausalLM, self.numbers, self.bits

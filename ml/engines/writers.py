@@ -2,6 +2,8 @@
 
 import importlib.util
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..backend import NotInstalled
@@ -22,7 +24,24 @@ def missing_files(weights: str, *files: str) -> str | None:
 
 def numbers_for(device: Device, name: str) -> Any:
     """These models are large: where nothing else is asked for, a number takes two bytes on every device."""
-    return engine.dtype_for(device, "bfloat16" if (device, name) == ("cpu", "auto") else name)
+    try:
+        return engine.dtype_for(device, "bfloat16" if (device, name) == ("cpu", "auto") else name)
+    except ValueError as error:
+        raise NotInstalled(f"{error} Change the option numbers.") from error
+
+
+@contextmanager
+def reading(weights: str) -> Iterator[None]:
+    """Where files of a model are read. Raises MemoryError for too little memory, else NotInstalled."""
+    try:
+        with engine.memory():
+            yield
+    except Exception as error:
+        # Half a file, another architecture, a wrong shape: each library on the way has an error of its own.
+        if isinstance(error, MemoryError | ImportError):
+            raise
+        logger.warning("%s does not load", weights, exc_info=error)
+        raise NotInstalled(f"{weights} cannot be loaded ({type(error).__name__}). Install it again.") from error
 
 
 def load(kind: Any, weights: str, device: Device, *, numbers: str, bits: int) -> Any:
@@ -33,8 +52,8 @@ def load(kind: Any, weights: str, device: Device, *, numbers: str, bits: int) ->
     disable_progress_bar()
     options: dict[str, Any] = {"dtype": numbers_for(device, numbers)}
     if device == "cuda" and bits in (4, 8) and importlib.util.find_spec("bitsandbytes"):
-        options |= {"quantization_config": _quantised(bits), "device_map": {"": 0}}
-    try:
+        options |= {"quantization_config": _quantised(bits, options["dtype"]), "device_map": {"": 0}}
+    with reading(weights):
         model, told = kind.from_pretrained(
             folder(weights),
             local_files_only=True,
@@ -43,23 +62,16 @@ def load(kind: Any, weights: str, device: Device, *, numbers: str, bits: int) ->
             output_loading_info=True,
             **options,
         )
-    except Exception as error:
-        # Half a file, another architecture, a wrong shape: each library on the way has an error of its own.
-        if isinstance(error, MemoryError | ImportError):
-            raise
-        logger.warning("%s does not load", weights, exc_info=error)
-        raise NotInstalled(f"{weights} cannot be loaded ({type(error).__name__}). Install it again.") from error
+        if "device_map" not in options:
+            model = model.to(device)
     if told["missing_keys"]:  # the library would fill them with random numbers
         raise NotInstalled(f"{weights} lacks {len(told['missing_keys'])} of the model's parts. Install it again.")
-    if "device_map" not in options:
-        model = model.to(device)
     return model.eval()
 
 
-def _quantised(bits: int) -> Any:
-    import torch
+def _quantised(bits: int, numbers: Any) -> Any:
     from transformers import BitsAndBytesConfig
 
     if bits == 8:
         return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.float16)
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=numbers)

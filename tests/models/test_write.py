@@ -12,6 +12,7 @@ import pytest
 from ml import (
     ANSWERER,
     CAPTIONER,
+    DETECTOR,
     LLM,
     Answer,
     CaptionOptions,
@@ -23,6 +24,7 @@ from ml import (
     Question,
     Runtime,
 )
+from ml.engines import writers
 from tests.ml.pages import plain
 from tests.models import blip2, built, phi
 
@@ -156,6 +158,41 @@ def test_a_folder_that_holds_no_such_model_says_what_to_do(tmp_path: Path, kind:
     assert isinstance(failure, Failure)
     assert failure.kind == "not_installed"
     assert "Install it again" in failure.message
+
+
+@pytest.mark.parametrize("kind", ["blip2", "phi", "detr"])
+@pytest.mark.parametrize("content", [None, "[1]"])
+def test_no_file_of_a_folder_is_trusted_to_be_whole(tmp_path: Path, kind: str, content: str | None) -> None:
+    role: Any = {"blip2": CAPTIONER, "phi": LLM, "detr": DETECTOR}[kind]
+    item: Any = Prompt("Hello") if kind == "phi" else plain((200, 0, 0))
+    weights = tmp_path / "weights"
+    shutil.copytree(built(kind), weights)
+    file = weights / ("preprocessor_config.json" if kind == "detr" else "tokenizer.json")
+    file.write_text(file.read_text()[:50] if content is None else content)
+    with Runtime({role.key: {"BACKEND": kind, "OPTIONS": {"weights": str(weights)}}}) as runtime:
+        failure: Any = next(runtime.map(role, [item]))
+    assert (failure.kind, failure.message.endswith("Install it again.")) == ("not_installed", True)
+
+
+def test_numbers_that_nobody_knows_are_named_with_those_that_are() -> None:
+    setting: Any = {"BACKEND": "blip2", "OPTIONS": {"weights": str(built("blip2")), "numbers": "float8"}}
+    with Runtime({"captioner": setting}) as runtime:
+        (failure,) = runtime.map(CAPTIONER, [plain((200, 0, 0))])
+    assert isinstance(failure, Failure)
+    assert failure.kind == "not_installed"
+    assert failure.message.endswith("Known are: auto, bfloat16, float16, float32. Change the option numbers.")
+
+
+def test_a_model_that_finds_too_little_memory_is_not_said_to_be_broken() -> None:
+    import torch
+
+    class Large:
+        @staticmethod
+        def from_pretrained(*_: object, **__: object) -> NoReturn:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 7.5 GiB.")
+
+    with pytest.raises(MemoryError, match=r"7\.5 GiB"):
+        writers.load(Large, str(built("phi")), "cpu", numbers="auto", bits=0)
 
 
 def test_a_pickle_in_the_folder_is_not_looked_at(tmp_path: Path) -> None:
