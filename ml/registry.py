@@ -321,6 +321,16 @@ BACKENDS: tuple[Row, ...] = (
         proof="designed",
     ),
     Row(
+        key="ge2e",
+        role="diarizer",
+        path="ml.backends.ge2e.Ge2e",
+        packages=("onnxruntime",),
+        code_licence="MediaHub's own",
+        weights_licence="Apache-2.0 (Resemblyzer), MIT (Silero VAD)",
+        source="GE2E by Resemble AI, exported to ONNX; Silero VAD",
+        proof="real weights",
+    ),
+    Row(
         key="spectral",
         role="diarizer",
         path="ml.backends.spectral.Spectral",

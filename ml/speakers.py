@@ -1,38 +1,31 @@
-"""Who speaks when, told by the colour of the voices alone: no model, no names.
+"""What all ways to tell speakers apart share: the likest become one, and moments become turns."""
 
-Speech is cut into pieces of a second; each is a cloud of cepstra. Clouds are joined, the likest first, until one more
-would cost more than it saves (the Bayesian information criterion); then every moment goes to the likeliest voice.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
-from typing import Self
+from typing import Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 
 from .results import Numbers
-from .roles import Sound
-from .spectrogram import FRAMES_A_SECOND, mel_filters
+from .spectrogram import STEP
 from .voice import RATE, Span
 
-_STEP = RATE // FRAMES_A_SECOND
-_WINDOW = 400
-_BANDS, _CEPSTRA = 40, 12
-_AT_ONCE = 4000  # frames whose spectra are held together
-_QUIET = 1e-8
-#: The quietest quarter of each piece is the room rather than the voice.
-_ROOM = 25
-#: Frames that every cloud has in common with all speech: a short one alone would be flat in some direction.
-_SHARED = 20
-#: More frames of a voice than this are no more evidence: what somebody says changes, too.
-_ENOUGH = 400
-#: From so many pieces on voices are compared once more, each by so few frames: with much evidence words differ, too.
-_LONG, _ENOUGH_AT_LAST = 40, 150
-#: Seconds within which a voice does not change.
-_STEADY = 0.9
-_PIECES_AT_ONCE = 300
+#: Every group is compared with every other one: of more than so many, blocks are joined first.
+_AT_ONCE = 300
+#: Seconds: a shorter silence of somebody between two words is part of the turn.
+_BREATH = 0.5
+
+
+class Group(Protocol):
+    """What was said by one voice, as far as is known."""
+
+    def joined(self, other: Self) -> Self: ...
+
+
+OneGroup = TypeVar("OneGroup", bound=Group)
+#: What it costs to take a group and each of others for one voice; less than nothing where it saves.
+Prices: TypeAlias = Callable[[OneGroup, Sequence[OneGroup]], Numbers]
 
 
 @dataclass(frozen=True)
@@ -44,173 +37,41 @@ class Spoken:
     speaker: int
 
 
-def told_apart(sound: Sound, spans: Sequence[Span], *, speakers: int | None, strictness: float) -> list[Spoken]:
-    """The spans, cut where the speaker changes. `speakers`: how many there are, or None: to be found out, the fewer the
-    greater the `strictness`. What is shorter than a second in all may go to somebody else."""
-    heard = [_Heard.of(sound, span) for span in spans if span.end - span.start >= _STEP]
-    if not heard:
-        return []
-    ground = np.concatenate([one.cepstra for one in heard]).var(axis=0) + _QUIET
-    clouds = [_Cloud.of(piece, ground) for one in heard for piece in one.pieces()]
-    blocks = (clouds[start : start + _PIECES_AT_ONCE] for start in range(0, len(clouds), _PIECES_AT_ONCE))
-    # Hours are joined in blocks first, for every cloud is compared with every other one.
-    firm = [cloud for block in blocks for cloud in _joined(block, strictness, at_least=speakers or 1)]
-    if len(clouds) >= _LONG:
-        firm = [cloud.weighing(_ENOUGH_AT_LAST) for cloud in firm]
-    voices = _joined(firm, strictness, at_least=speakers or 1, at_most=speakers)
-    return _numbered(heard, _assigned(heard, voices, ground))
-
-
-@dataclass(frozen=True, eq=False)
-class _Heard:
-    """A span, a hundred times a second: the shape of its spectrum, and how loud it is."""
-
-    span: Span
-    cepstra: Numbers
-    loud: Numbers
-
-    @classmethod
-    def of(cls, sound: Sound, span: Span) -> Self:
-        parts = list(_mel(sound[span.start : span.end]))
-        mel = np.log(np.concatenate(parts) + _QUIET)
-        return cls(span, mel @ _cosines().T, mel.mean(axis=1))
-
-    def pieces(self) -> Iterator[Numbers]:
-        """Of about a second each, without the room."""
-        count = max(1, round(len(self.loud) / FRAMES_A_SECOND))
-        for cepstra, loud in zip(np.array_split(self.cepstra, count), np.array_split(self.loud, count), strict=True):
-            yield cepstra[loud >= np.percentile(loud, _ROOM)]
-
-
-@dataclass(frozen=True, eq=False)
-class _Cloud:
-    """Of so many frames: the sum, the sum of the products, and what they cost to be told (the code's length).
-
-    More than `enough` count as so many."""
-
-    count: float
-    total: Numbers
-    products: Numbers
-    ground: Numbers
-    cost: float
-    enough: int
-
-    @classmethod
-    def of(cls, frames: Numbers, ground: Numbers) -> Self:
-        frames = frames.astype(np.float64)
-        return cls._with(float(len(frames)), frames.sum(axis=0), frames.T @ frames, ground, _ENOUGH)
-
-    @classmethod
-    def _with(cls, count: float, total: Numbers, products: Numbers, ground: Numbers, enough: int) -> Self:
-        if count > enough:
-            total, products, count = total * (enough / count), products * (enough / count), float(enough)
-        cost = _costs(np.array([count]), total[None], products[None], ground)[0]
-        return cls(count, total, products, ground, float(cost), enough)
-
-    def joined(self, other: Self) -> Self:
-        return self._with(
-            self.count + other.count, self.total + other.total, self.products + other.products, self.ground, self.enough
-        )
-
-    def weighing(self, enough: int) -> Self:
-        return self._with(self.count, self.total, self.products, self.ground, enough)
-
-    def spread(self) -> tuple[Numbers, Numbers]:
-        """Middle and covariance."""
-        covariances = _covariances(np.array([self.count]), self.total[None], self.products[None], self.ground)
-        return self.total / self.count, covariances[0]
-
-
-def _joined(clouds: Sequence[_Cloud], strictness: float, *, at_least: int, at_most: int | None = None) -> list[_Cloud]:
-    """The two likest become one, again and again."""
-    left = list(clouds)
-    gains = np.full((len(left), len(left)), np.inf)
+def joined(
+    groups: Sequence[OneGroup], prices: Prices[OneGroup], *, at_least: int, at_most: int | None = None
+) -> list[OneGroup]:
+    """The two likest become one, again and again, while it saves; and then until there are no more than `at_most`."""
+    left = list(groups)
+    costs = np.full((len(left), len(left)), np.inf)
     for place in range(1, len(left)):
-        gains[place, :place] = _prices(left[place], left[:place], strictness)
+        costs[place, :place] = prices(left[place], left[:place])
     while len(left) > at_least:
-        one, other = (int(place) for place in np.unravel_index(gains.argmin(), gains.shape))
-        if gains[one, other] > 0 and (at_most is None or len(left) <= at_most):
+        one, other = (int(place) for place in np.unravel_index(costs.argmin(), costs.shape))
+        if costs[one, other] > 0 and (at_most is None or len(left) <= at_most):
             break
         left[other] = left[other].joined(left.pop(one))
-        gains = np.delete(np.delete(gains, one, axis=0), one, axis=1)
-        prices = _prices(left[other], left, strictness)
-        gains[other, :other], gains[other + 1 :, other] = prices[:other], prices[other + 1 :]
+        costs = np.delete(np.delete(costs, one, axis=0), one, axis=1)
+        renewed = prices(left[other], left)
+        costs[other, :other], costs[other + 1 :, other] = renewed[:other], renewed[other + 1 :]
     return left
 
 
-def _prices(cloud: _Cloud, others: Sequence[_Cloud], strictness: float) -> Numbers:
-    """What it costs to take this cloud and each of the others for one voice; less than nothing where it saves."""
-    counts = np.array([cloud.count + other.count for other in others])
-    totals = np.stack([cloud.total + other.total for other in others])
-    products = np.stack([cloud.products + other.products for other in others])
-    apart = np.array([cloud.cost + other.cost for other in others])
-    numbers = _CEPSTRA + _CEPSTRA * (_CEPSTRA + 1) / 2
-    together = _costs(counts, totals, products, cloud.ground)
-    return np.asarray(together - apart - strictness * numbers / 2 * np.log(counts))
+def in_blocks(groups: Sequence[OneGroup], prices: Prices[OneGroup], *, at_least: int) -> list[OneGroup]:
+    """What neighbours in time become, a block at a time."""
+    blocks = (groups[start : start + _AT_ONCE] for start in range(0, len(groups), _AT_ONCE))
+    return [group for block in blocks for group in joined(block, prices, at_least=at_least)]
 
 
-def _costs(counts: Numbers, totals: Numbers, products: Numbers, ground: Numbers) -> Numbers:
-    return np.asarray(counts / 2 * np.linalg.slogdet(_covariances(counts, totals, products, ground))[1])
-
-
-def _covariances(counts: Numbers, totals: Numbers, products: Numbers, ground: Numbers) -> Numbers:
-    middles = totals / counts[:, None]
-    scatter = products - counts[:, None, None] * middles[:, :, None] * middles[:, None, :]
-    return np.asarray((scatter + _SHARED * np.diag(ground)) / (counts + _SHARED)[:, None, None])
-
-
-def _assigned(heard: Sequence[_Heard], voices: Sequence[_Cloud], ground: Numbers) -> list[Numbers]:
-    """Of each span the voice of each frame. Twice, because the first time moves the borders of the pieces."""
-    for _ in range(2):
-        found = [_likeliest(one.cepstra, voices) for one in heard]
-        frames = np.concatenate([one.cepstra for one in heard])
-        whose = np.concatenate(found)
-        kept = [number for number in range(len(voices)) if (whose == number).sum() >= _SHARED]
-        if not kept:
-            break
-        voices = [_Cloud.of(frames[whose == number], ground) for number in kept]
-    return [_likeliest(one.cepstra, voices) for one in heard]
-
-
-def _likeliest(cepstra: Numbers, voices: Sequence[_Cloud]) -> Numbers:
-    likely = np.empty((len(cepstra), len(voices)))
-    for number, voice in enumerate(voices):
-        middle, covariance = voice.spread()
-        away = cepstra - middle
-        likely[:, number] = (away @ np.linalg.inv(covariance) * away).sum(axis=1) + np.linalg.slogdet(covariance)[1]
-    # The mean over the time in which a voice does not change; at both ends over what there is of it.
-    half = min(round(_STEADY * FRAMES_A_SECOND / 2), len(likely) // 2)
-    sums = np.vstack([np.zeros((1, len(voices))), likely.cumsum(axis=0)])
-    places = np.arange(len(likely))
-    first, last = np.maximum(places - half, 0), np.minimum(places + half + 1, len(likely))
-    return np.asarray(((sums[last] - sums[first]) / (last - first)[:, None]).argmin(axis=1))
-
-
-def _numbered(heard: Sequence[_Heard], found: Sequence[Numbers]) -> list[Spoken]:
+def in_turns(spans: Sequence[Span], whose: Sequence[Numbers]) -> list[Spoken]:
+    """`whose`: of each span the speaker of each frame, by any number. A breath does not end a turn."""
     numbers: dict[int, int] = {}
     spoken: list[Spoken] = []
-    for one, whose in zip(heard, found, strict=True):
-        changes = [0, *(np.flatnonzero(np.diff(whose)) + 1).tolist(), len(whose)]
-        for first, last in pairwise(changes):
-            number = numbers.setdefault(int(whose[first]), len(numbers))
-            end = one.span.end if last == len(whose) else one.span.start + last * _STEP
-            spoken.append(Spoken(one.span.start + first * _STEP, end, number))
+    for span, frames in zip(spans, whose, strict=True):
+        for first, last in pairwise([0, *(np.flatnonzero(np.diff(frames)) + 1).tolist(), len(frames)]):
+            speaker = numbers.setdefault(int(frames[first]), len(numbers))
+            start = span.start + first * STEP
+            end = span.end if last == len(frames) else span.start + last * STEP
+            if spoken and spoken[-1].speaker == speaker and start - spoken[-1].end < _BREATH * RATE:
+                start = spoken.pop().start
+            spoken.append(Spoken(start, end, speaker))
     return spoken
-
-
-def _mel(sound: Sound) -> Iterator[Numbers]:
-    """Frames x bands, a few at a time. Beyond both ends is silence."""
-    padded = np.pad(sound, _WINDOW // 2)
-    window = np.hanning(_WINDOW).astype(np.float32)
-    for start in range(0, len(sound), _AT_ONCE * _STEP):
-        block = padded[start : start + (_AT_ONCE - 1) * _STEP + _WINDOW]
-        pieces = np.lib.stride_tricks.sliding_window_view(block, _WINDOW)[::_STEP]
-        yield np.abs(np.fft.rfft(pieces * window)) ** 2 @ mel_filters(_BANDS).T
-
-
-@cache
-def _cosines() -> Numbers:
-    """From the loudness of bands to the shape of the spectrum; the loudness itself is left out."""
-    bands = np.arange(_BANDS)
-    shapes = np.arange(1, _CEPSTRA + 1)[:, None]
-    return np.asarray(np.sqrt(2 / _BANDS) * np.cos(np.pi * shapes * (bands + 0.5) / _BANDS), np.float32)

@@ -288,6 +288,12 @@ def _export_text(name: str, pictures: Sequence[Picture]) -> Sequence[_Verdict]:
     return export(name)
 
 
+def _export_voiceprints(name: str, _pictures: Sequence[Picture]) -> Sequence[_Verdict]:
+    from ..export_voice import export
+
+    return export(name)
+
+
 #: By the backend that runs what comes out.
 _EXPORTERS: Mapping[str, Callable[[str, Sequence[Picture]], Sequence[_Verdict]]] = {
     "open_clip_onnx": _export_towers,
@@ -295,6 +301,7 @@ _EXPORTERS: Mapping[str, Callable[[str, Sequence[Picture]], Sequence[_Verdict]]]
     "yolo_onnx": _export_detector,
     "vit_onnx": _export_patches,
     "minilm": _export_text,
+    "ge2e": _export_voiceprints,
 }
 
 

@@ -125,6 +125,7 @@ _ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download"
 _INSIGHTFACE = "https://github.com/deepinsight/insightface/releases/download/v0.7"
 _OPENCV_ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo"
 
+_RESEMBLYZER = "https://raw.githubusercontent.com/resemble-ai/Resemblyzer/15d828edebe06bc72b9cabc8ef8ca5ab2cb457ce"
 _FASTER_WHISPER = (
     "https://raw.githubusercontent.com/SYSTRAN/faster-whisper/65882eee9f5cdbeeb2d877f1131d48cf241b327d/"
     "faster_whisper/assets"
@@ -635,9 +636,27 @@ ROWS: tuple[Weights, ...] = (
         proof="not run",
     ),
     Weights(
+        name="ge2e-resemblyzer",
+        roles=("diarizer",),
+        backends=("ge2e",),
+        files=(
+            WeightsFile(
+                "pretrained.pt",
+                f"{_RESEMBLYZER}/resemblyzer/pretrained.pt",
+                17_090_379,
+                "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+            ),
+        ),
+        code_licence="Apache-2.0 (Resemblyzer)",
+        weights_licence="Apache-2.0",
+        source="https://github.com/resemble-ai/Resemblyzer",
+        memory_mb=200,
+        good_at="Whose voice it is, for telling apart who speaks; to be exported once, where torch is.",
+    ),
+    Weights(
         name="silero-vad-v6",
         roles=("transcriber", "diarizer"),
-        backends=("whisper", "spectral"),
+        backends=("whisper", "ge2e", "spectral"),
         files=(
             WeightsFile(
                 "silero_vad_v6.onnx",

@@ -236,6 +236,8 @@ def weights(row: Row) -> dict[str, Any]:
         return {"weights": str(built("yolo") / "yolo11n")}
     if row.key == "paddleocr":
         return {**shared_environment()}
+    if row.key == "ge2e":
+        return {"voice": str(built("silero")), "weights": str(built("ge2e"))}
     if row.key == "spectral":
         return {"voice": str(built("silero"))}
     family = FAMILIES.get((row.role, row.key))
