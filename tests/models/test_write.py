@@ -132,6 +132,15 @@ def test_a_prompt_beyond_the_models_window_says_how_long_it_is(writer: Runtime) 
     assert "too long" in failure.message
 
 
+def test_the_window_may_be_made_smaller_than_the_models() -> None:
+    setting: Any = {"BACKEND": "phi", "OPTIONS": {"weights": str(built("phi")), "window": 256}}
+    with Runtime({"llm": setting}) as small:
+        assert isinstance(said(small, "Hello"), Generated)
+        failure = said(small, "Hello", GenerateOptions(250))
+    assert isinstance(failure, Failure)
+    assert "of 256. Shorten it" in failure.message
+
+
 def broken(folder: Path, kind: str) -> Path:
     if kind == "another model":
         return built("phi")
