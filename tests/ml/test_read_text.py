@@ -1,10 +1,8 @@
 """What the real reader reads: the models inside the rapidocr package, on pictures with known words."""
 
 import json
-import re
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,10 +29,6 @@ def read(runtime: Runtime, picture: Picture, options: OcrOptions | None = None) 
     (result,) = runtime.map(OCR, [picture], options)
     assert isinstance(result, PageText)
     return result
-
-
-def words(text: str) -> Counter[str]:
-    return Counter(re.findall(r"[a-z0-9]+", text.lower()))
 
 
 def test_rendered_lines_are_read_to_the_letter(runtime: Runtime) -> None:
@@ -88,27 +82,6 @@ def test_a_picture_of_any_shape_is_answered(runtime: Runtime, shape: tuple[int, 
 
 def test_lines_under_the_wanted_score_are_dropped(runtime: Runtime) -> None:
     assert read(runtime, page(*LINES), OcrOptions(min_score=1.1)).lines == ()
-
-
-def test_the_words_of_receipts_are_found(runtime: Runtime, material: Path) -> None:
-    truth = json.loads((material / "truth" / "ocr_receipts.json").read_text())
-    expected = {name: words(" ".join(line["text"] for line in receipt["lines"])) for name, receipt in truth.items()}
-    results = runtime.map(OCR, (rendition(material / name) for name in truth))
-    found = {
-        name: (words(result.text) & expected[name]).total()
-        for name, result in zip(truth, results, strict=True)
-        if isinstance(result, PageText)
-    }
-    shares = {name: found[name] / expected[name].total() for name in truth}
-    assert sum(found.values()) / sum(counter.total() for counter in expected.values()) >= 0.9
-    assert {name: share for name, share in shares.items() if share < 0.8} == {}
-
-
-def rendition(path: Path) -> Picture:
-    """As the pipeline shows a picture with text: 2560 on the long side, never enlarged."""
-    with Image.open(path) as image:
-        image.thumbnail((2560, 2560))
-        return np.asarray(image.convert("RGB"))
 
 
 def test_the_command_line_prints_what_was_read(tmp_path: Path) -> None:
