@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def actors(house: House) -> dict[str, Client]:
     revoked = signed_in(house.alice)
     revoked.session.delete()
     keys = {"read_key": with_key(house.alice, *READ), "write_key": with_key(house.alice, *WRITE)}
-    ApiKey.objects.update(last_used_at=timezone.now())  # else their first use is noted
+    ApiKey.objects.update(last_used_at=timezone.now() + timedelta(hours=1))  # else their use is noted
     return keys | {
         "anonymous": Client(),
         "revoked": revoked,
