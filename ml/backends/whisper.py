@@ -223,7 +223,7 @@ class Whisper(Backend[Sound, TranscribeOptions, _Sounds, _Heard, Transcript]):
         at_most = _at_most(max(window.seconds for window in windows))
         write = partial(model.write, beam=self.beam, at_most=at_most, never=script.never)
         written = write(encoded, prompts, no_repeats=False)
-        if again := [place for place, one in enumerate(written) if script.repeats_itself(one.tokens)]:
+        if again := [place for place, one in enumerate(written) if script.runs_in_circles(one.tokens)]:
             mended = write(model.some(encoded, again), [prompts[place] for place in again], no_repeats=True)
             for place, one in zip(again, mended, strict=True):
                 written[place] = one
@@ -286,9 +286,10 @@ class _Script:
     def prompt(self, language: str) -> list[int]:
         return [self._start, self._languages[language], self._transcribe] if self._languages else [self._start]
 
-    def repeats_itself(self, tokens: list[int]) -> bool:
+    def runs_in_circles(self, tokens: list[int]) -> bool:
+        """It repeats itself and does not say when that is over. People repeat themselves too, and come to an end."""
         said = self._text(tokens).encode()
-        return len(said) > _REPEATS * len(zlib.compress(said))
+        return len(said) > _REPEATS * len(zlib.compress(said)) and tokens[-1] < self._first_time
 
     def phrases(self, written: Written, seconds: float) -> list[_Phrase]:
         """What stands between two times. None where Whisper thinks that nobody speaks and is not sure of its words."""

@@ -13,7 +13,7 @@ import pytest
 
 from ml import TRANSCRIBER, Runtime, TranscribeOptions, Transcript, Word
 from ml.weights.offline import import_folder
-from tests.ml.sounds import recording, silence
+from tests.ml.sounds import recording, silence, voice
 from tests.models import built
 from tests.models.faster_whisper import NEEDS
 
@@ -103,3 +103,16 @@ def test_a_command_after_a_long_silence_has_the_time_of_the_sound(runtime: Runti
     assert isinstance(script, Transcript)
     assert (script.language, script.text) == ("en", "Go forward 10 meters.")
     assert 60 < script.segments[0].start < script.segments[0].end < 63
+
+
+def test_who_repeats_himself_is_taken_at_his_word(runtime: Runtime, material: Path) -> None:
+    command = recording(material / "audio" / "speech" / "goforward.raw")
+    (script,) = runtime.map(TRANSCRIBER, [np.tile(command, 8)])
+    assert isinstance(script, Transcript)
+    assert plain(script.text).count("goforward10meters") >= 4
+
+
+def test_sounds_that_are_no_words_do_not_run_in_circles(runtime: Runtime) -> None:
+    (script,) = runtime.map(TRANSCRIBER, [voice("aiou" * 10)])
+    assert isinstance(script, Transcript)
+    assert len(script.text) < 100
