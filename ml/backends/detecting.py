@@ -54,9 +54,11 @@ def things_of(
 ) -> list[tuple[Thing, ...]]:
     """One tuple a picture, best first. A place shows one thing: the likeliest."""
     kinds, scores = seen.scores.argmax(axis=2), seen.scores.max(axis=2)
-    wanted = scores >= options.min_score
+    wanted = (scores >= options.min_score) & np.isfinite(seen.boxes).all(axis=2)
     if scores.shape[1] > _MOST_PLACES:
-        wanted &= scores >= np.partition(scores, -_MOST_PLACES, axis=1)[:, -_MOST_PLACES, None]
+        # Not by the score of the last one: where all are equally sure, that would be all of them.
+        others = np.argpartition(-scores, _MOST_PLACES, axis=1)[:, _MOST_PLACES:]
+        np.put_along_axis(wanted, others, values=False, axis=1)
     boxes = np.stack([place.back(of_one) for place, of_one in zip(places, seen.boxes, strict=True)])[wanted]
     pictures, kinds, scores = np.nonzero(wanted)[0], kinds[wanted], scores[wanted]
     things: list[list[Thing]] = [[] for _ in places]

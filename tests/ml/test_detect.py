@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from PIL import Image
 
 from ml import DETECTOR, DetectOptions, Failure, Picture, Runtime, Things
-from ml.boxes import best_apart, from_centres, lay, overlaps
+from ml.backends.detecting import Seen, things_of
+from ml.boxes import Place, best_apart, from_centres, lay, overlaps
 from ml.cli import main
 from ml.coco import COCO, usual
 from ml.results import Box
@@ -32,6 +34,8 @@ TRUTH = {
     "pets.jpg": ["dog", "dog"],
     "grace_hopper.bmp": ["person", "tie"],
 }
+#: A picture that lies over all that the model sees, whose pixels are 0..1.
+WHOLE = Place(0, 0, 1, 1)
 #: Left, top, right, bottom in pixels of the bus picture, measured by eye.
 BUS = {"bus": [(20, 232, 805, 755)], "person": [(50, 398, 245, 902), (668, 395, 810, 880), (222, 405, 345, 860)]}
 
@@ -195,6 +199,33 @@ def shared(one: Box, other: Box) -> float:
     height = max(0, min(one[3], other[3]) - max(one[1], other[1]))
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
     return width * height / (sum(areas) - width * height)
+
+
+def test_a_model_that_is_sure_of_everything_is_heard_in_time() -> None:
+    random = np.random.default_rng(4)
+    corners = random.random((2, 20_000, 2), np.float32)
+    boxes = np.concatenate([corners, corners + 0.1], axis=2)
+    began = time.monotonic()
+    found = things_of(Seen(boxes, np.ones((2, 20_000, 80), np.float32)), [WHOLE] * 2, COCO, DetectOptions(overlap=1.0))
+    assert [len(things) for things in found] == [100, 100]
+    assert time.monotonic() - began < 5
+
+
+def test_what_is_no_number_is_no_thing_and_hides_none() -> None:
+    boxes = np.array([[[np.nan] * 4, [0, 0, np.inf, 1], [0.1, 0.1, 0.5, 0.5], [0.1, 0.1, 0.5, 0.5]]], np.float32)
+    scores = np.array([[[0.9], [0.9], [0.8], [np.nan]]], np.float32)
+    ((thing,),) = things_of(Seen(boxes, scores), [WHOLE], ["cup"], DetectOptions())
+    assert thing.box == pytest.approx((0.1, 0.1, 0.5, 0.5))
+
+
+@pytest.mark.parametrize("layout", ["corner", "centre", "stretch"])
+@pytest.mark.parametrize("view", ["turned over", "mirrored", "blue first", "every other", "on its side"])
+def test_a_picture_may_be_a_view_of_another_one(layout: Any, view: str) -> None:
+    photo = np.random.default_rng(5).integers(0, 256, (40, 60, 3), np.uint8)
+    views = {"turned over": photo[::-1], "mirrored": photo[:, ::-1], "blue first": photo[..., ::-1]}
+    seen = (views | {"every other": photo[::2, ::2], "on its side": photo.transpose(1, 0, 2)})[view]
+    seen.setflags(write=False)
+    assert (lay([seen], 32, 32, layout)[0] == lay([seen.copy()], 32, 32, layout)[0]).all()
 
 
 @pytest.mark.parametrize("layout", ["corner", "centre", "stretch"])
