@@ -14,32 +14,38 @@ from ..settings import SettingsError
 from ..weights.files import WeightsError
 from . import models, pictures
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 
 def main(words: list[str] | None = None) -> int:
-    """The exit status: 0 done, 1 not done, 2 not understood."""
+    """The exit status: see `run`."""
     parser = argparse.ArgumentParser(prog="python -m ml", description="MediaHub's models, without its web pages.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     models.add_arguments(commands.add_parser("models", help="install, check and choose models"))
     pictures.add_commands(commands)
     commands.add_parser("status", help="which models answer for which work, as JSON").set_defaults(run=_status)
-    arguments = parser.parse_args(words)
+    return run(parser.parse_args(words))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The exit status: 0 done, 1 not done, 2 not understood, 130 stopped. What went wrong is one sentence."""
     try:
         status: int = arguments.run(arguments)
         return status
-    except (WeightsError, SandboxUnavailable) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except PermissionError as error:
-        sys.stderr.write(f"{error.filename} may not be read or written. Change its permissions, then try again.\n")
-        return 1
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except (WeightsError, SandboxUnavailable) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"{error.filename} cannot be used: {error.strerror}.\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped.\n")
         return 130

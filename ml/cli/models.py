@@ -56,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     importing.add_argument("folder", type=Path, metavar="FOLDER")
     importing.add_argument("--as", dest="name", metavar="NAME", help="the folder itself is this model")
     importing.add_argument("--trust", action="store_true", help="take files with other checksums than the known ones")
-    verifying = command("verify", _verify, "read every installed model and compare it with its checksums")
+    verifying = command("verify", _verify, "read installed models and compare them with their checksums")
+    verifying.add_argument("names", metavar="NAME", nargs="*", help="only these")
     verifying.add_argument("--json", action="store_true", help="for programs")
     exporting = command("export", _export, "turn an installed model into ONNX, for machines without torch")
     exporting.add_argument("name", metavar="NAME")
@@ -140,6 +141,9 @@ def _size(size: int, known: bool) -> str:
 
 
 def _show(arguments: argparse.Namespace) -> int:
+    if manifest.row(arguments.name) is None and (own := store.record(arguments.name)):
+        _print_json(asdict(own))
+        return 0
     row = known_row(arguments.name)
     _print_json(
         _facts(row, row.name in store.installed())
@@ -189,7 +193,10 @@ def _more(rest: Sequence[str]) -> str:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    verdicts = check.verify(None if arguments.json else lambda name: _note(f"Reading {name} ..."))
+    if absent := [name for name in arguments.names if name not in store.installed()]:
+        raise WeightsError(store.not_installed(absent[0]))
+    seen = None if arguments.json else lambda name: _note(f"Reading {name} ...")
+    verdicts = check.verify(seen, arguments.names or None)
     damaged = [verdict for verdict in verdicts if verdict.state == "damaged"]
     if arguments.json:
         _print_json([asdict(verdict) for verdict in verdicts])
@@ -352,6 +359,9 @@ def _trial(trial: Trial) -> list[str]:
 
 
 def _remove(arguments: argparse.Namespace) -> int:
+    row = manifest.row(arguments.name)
+    if row and row.package:
+        raise WeightsError(f"There is nothing to remove: {row.name} lies in the Python package {row.package}.")
     store.remove(arguments.name)
     _say(f"{arguments.name} is removed.")
     return 0

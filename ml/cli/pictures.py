@@ -23,7 +23,11 @@ Commands = Any  # argparse does not name the type of its sub-commands
 
 
 def add_commands(commands: Commands) -> None:
-    looking = commands.add_parser("analyze", help="everything the installed models see in pictures, as JSON")
+    looking = commands.add_parser(
+        "analyze",
+        help="everything the installed models see in pictures, as JSON",
+        usage="python -m ml analyze PICTURE|FOLDER... [--only PART...]",  # the parts would swallow the pictures
+    )
     looking.add_argument("places", type=Path, nargs="+", metavar="PICTURE|FOLDER", help="a folder: one line a picture")
     looking.add_argument("--only", choices=[part.name for part in PARTS], nargs="+", metavar="PART")
     looking.set_defaults(run=_analyze)

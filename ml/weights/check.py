@@ -46,10 +46,10 @@ def health(name: str) -> tuple[bool | None, str | None]:
     return False, _said(found)
 
 
-def verify(seen: Callable[[str], None] | None = None) -> list[Verdict]:
-    """Reads every byte of every installed model; `seen` is told each name before."""
+def verify(seen: Callable[[str], None] | None = None, names: Iterable[str] | None = None) -> list[Verdict]:
+    """Reads every byte of these models, or of all that are installed; `seen` is told each name before."""
     verdicts = []
-    for name in store.installed():
+    for name in store.installed() if names is None else names:
         if seen:
             seen(name)
         verdicts.append(verdict(name))

@@ -15,6 +15,7 @@ SAFE_SUFFIXES = frozenset(
 )
 #: Only when every byte is known beforehand: PyTorch's own, read with `weights_only=True`, and archives.
 PINNED_SUFFIXES = frozenset({".pt", ".pth", ".zip"})
+NO_WEIGHTS = "files of this kind are not weights that can be read safely"
 
 _BLOCK = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -49,7 +50,7 @@ def problem(path: Path, *, pinned: bool) -> str | None:
         kind = "an archive" if suffix == ".zip" else "a pickle, which can run programs,"
         return None if pinned else f"it is {kind} and its checksum is not a known one"
     if suffix not in SAFE_SUFFIXES:
-        return "files of this kind are not weights that can be read safely"
+        return NO_WEIGHTS
     with path.open("rb") as file:
         head = file.read(8)
         if not head:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import manifest, store
-from .files import WeightsError, no_room, plain_name, problem, sha256_of
+from .files import NO_WEIGHTS, WeightsError, no_room, plain_name, problem, sha256_of
 from .manifest import Weights, WeightsFile
 from .store import RECORD, FileRecord
 
@@ -187,7 +187,11 @@ def _as(
             continue
         file = known.get(path_name, WeightsFile(path_name))
         is_known = file.sha256 is not None and checksums.is_of(path, file)
-        if trouble := problem(path, pinned=is_known):
+        trouble = problem(path, pinned=is_known)
+        if trouble == NO_WEIGHTS:  # what publishers put beside their models
+            left.append(Left(path, trouble))
+            continue
+        if trouble:
             raise WeightsError(f"{path} cannot be taken: {trouble}.")
         if not is_known and not trust and (other := _otherness(path, file, checksums)):
             raise WeightsError(
@@ -196,7 +200,7 @@ def _as(
             )
         taken.append((path, _record(path_name, path, checksums, known=is_known)))
     if not taken:
-        raise WeightsError(f"{folder} holds no files.")
+        raise WeightsError(f"{folder} holds no files that are weights.")
     installed_name = row.name if row else name
     _install(installed_name, row.source if row else str(folder), taken)
     return Imported((installed_name,), tuple(left))

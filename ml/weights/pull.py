@@ -214,7 +214,7 @@ class _Fetch:
             now = part.stat().st_size if part.exists() else 0
             fruitless = 0 if now > before else fruitless + 1
             if fruitless >= self._patience.tries or _is_hopeless(reason):
-                raise WeightsError(_gave_up(reason, file, now)) from reason
+                raise WeightsError(_gave_up(reason, file, now, self.place.name)) from reason
             time.sleep(self._patience.pause * 2**fruitless)
 
     def _once(self, file: WeightsFile, part: Path) -> None:
@@ -341,7 +341,7 @@ def _is_hopeless(reason: Exception) -> bool:
     return isinstance(cause, socket.gaierror | ssl.SSLCertVerificationError)
 
 
-def _gave_up(reason: Exception, file: WeightsFile, here: int) -> str:
+def _gave_up(reason: Exception, file: WeightsFile, here: int, name: str) -> str:
     host = urlsplit(file.url).hostname
     cause = reason.reason if isinstance(reason, urllib.error.URLError) else reason
     kept = f" {in_words(here)} are here; the same command goes on from there." if here else ""
@@ -350,7 +350,8 @@ def _gave_up(reason: Exception, file: WeightsFile, here: int) -> str:
     if isinstance(cause, socket.gaierror):
         return (
             f"{host} cannot be found: this machine seems to have no internet. On one that has it, fetch the files that "
-            f"`python -m ml models show NAME` lists, bring them here and run: python -m ml models import FOLDER{kept}"
+            f"`python -m ml models show {name}` lists, bring them here in a folder {name} and run: python -m ml models "
+            f"import FOLDER{kept}"
         )
     if isinstance(cause, ssl.SSLError):
         return f"{host} cannot prove who it is ({cause}). Check this machine's clock and its proxy."

@@ -71,8 +71,13 @@ def installed() -> list[str]:
         _put_back(old.name.removesuffix(_OLD))
     try:
         return sorted(entry.name for entry in home().iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def not_installed(name: str) -> str:
+    """The sentence about a name that none of the folders bears."""
+    return f"{name} is not installed. Installed are: {', '.join(installed()) or 'none'}."
 
 
 def record(name: str) -> Record | None:
@@ -203,7 +208,10 @@ def remove(name: str) -> None:
     place, half = home() / plain_name(name), _incoming() / name
     _put_back(name)
     if not place.is_dir() and not half.is_dir():
-        raise WeightsError(f"{name} is not installed. Installed are: {', '.join(installed()) or 'none'}.")
+        raise WeightsError(not_installed(name))
+    # MODEL_CACHE_DIR may be a folder that holds other things, too.
+    if place.is_dir() and not (place / RECORD).is_file():
+        raise WeightsError(f"Nothing says that it is a model what lies in {place}. If it is, delete it yourself.")
     try:
         _incoming().mkdir(exist_ok=True)
         with _lock(name) as lock:

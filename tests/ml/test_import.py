@@ -90,6 +90,17 @@ def test_a_model_of_ones_own_may_have_any_name(stick: Path) -> None:
     assert installed() == ["our-own"]
 
 
+def test_what_a_publisher_puts_beside_a_model_stays_behind(stick: Path, home: Path) -> None:
+    (stick / "image.onnx").write_bytes(SHARP)
+    (stick / "README.md").write_text("words")
+    result = import_folder(stick, name="our-own", rows=ROWS)
+    assert [left.path.name for left in result.left] == ["README.md"]
+    assert sorted(path.name for path in (home / "our-own").iterdir()) == ["image.onnx", "weights.json"]
+    (stick / "image.onnx").unlink()
+    with pytest.raises(WeightsError, match="holds no files that are weights"):
+        import_folder(stick, name="our-own", rows=ROWS)
+
+
 @pytest.mark.parametrize("name", ["../escape", "/root", ".hidden", "", "a b"])
 def test_a_name_is_one_folder(stick: Path, name: str) -> None:
     (stick / "image.onnx").write_bytes(SHARP)

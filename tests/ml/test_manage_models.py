@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from PIL import Image
 
 from ml.cli import main
@@ -116,6 +116,48 @@ def test_what_cannot_be_done_is_one_sentence(
     assert capsys.readouterr().err.startswith(complaint)
 
 
+def test_a_folder_of_models_that_cannot_be_one_is_said(
+    stick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(stick / "yolox_nano.onnx"))
+    Image.fromarray(page("Morning")).save(stick / "morning.png")
+    assert main(["models", "list"]) == 0
+    for words in (["import", str(stick), "--as", "own"], ["measure", str(stick / "morning.png"), "--role", "ocr"]):
+        assert main(["models", *words]) == 1
+        assert str(stick / "yolox_nano.onnx") in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_only_what_is_known_as_a_model_is_removed(
+    stick: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "models" / "holidays").mkdir(parents=True)
+    (tmp_path / "models" / "holidays" / "beach.jpg").write_bytes(b"a picture")
+    assert main(["models", "remove", "holidays"]) == 1
+    assert "Nothing says that it is a model" in capsys.readouterr().err
+    assert (tmp_path / "models" / "holidays" / "beach.jpg").is_file()
+    assert main(["models", "remove", "pp-ocrv6-small"]) == 1
+    assert "lies in the Python package rapidocr" in capsys.readouterr().err
+
+
+def test_a_single_model_can_be_verified(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "other"):
+        main(["models", "import", str(stick), "--as", name])
+    capsys.readouterr()
+    assert main(["models", "verify", "one"]) == 0
+    printed = capsys.readouterr().out
+    assert "one   whole" in printed
+    assert "other" not in printed
+    assert main(["models", "verify", "third"]) == 1
+    assert "third is not installed. Installed are: one, other." in capsys.readouterr().err
+
+
+def test_a_model_of_ones_own_is_shown_as_it_was_written_down(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["models", "import", str(stick), "--as", "our-own"])
+    capsys.readouterr()
+    assert main(["models", "show", "our-own"]) == 0
+    assert json.loads(capsys.readouterr().out)["how"] == "imported"
+
+
 def test_progress_is_a_line_at_each_tenth_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress()
     for here in range(0, 1001, 20):
@@ -155,9 +197,10 @@ def test_the_same_behind_manage_py(stick: Path, capsys: pytest.CaptureFixture[st
     call_command("models", "import", str(stick), "--as", "our-own")
     call_command("models", "list", "--installed")
     assert "  * our-own" in capsys.readouterr().out
-    with pytest.raises(CommandError, match='There is no model "yolo99"'):
+    with pytest.raises(SystemExit, match="1"):
         call_command("models", "pull", "yolo99")
-    with pytest.raises(SystemExit):
+    assert capsys.readouterr().err.startswith('There is no model "yolo99"')
+    with pytest.raises(SystemExit, match="1"):
         call_command("models", "import", str(stick))
 
 

@@ -4,10 +4,9 @@ import argparse
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from ml.cli import models
-from ml.weights.files import WeightsError
+from ml.cli import models, run
 
 
 class Command(BaseCommand):
@@ -18,9 +17,5 @@ class Command(BaseCommand):
         models.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            status: int = options["run"](argparse.Namespace(**options))
-        except WeightsError as error:
-            raise CommandError(str(error)) from error
-        if status:
+        if status := run(argparse.Namespace(**options)):
             sys.exit(status)
