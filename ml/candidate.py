@@ -85,7 +85,10 @@ class Candidate(Guest):
 
     def unload(self) -> None:
         self.device = None
-        self.backend.unload()
+        try:
+            self.backend.unload()
+        except Exception:  # a library that cannot let go: it is no fault of the model that needs the room
+            logger.exception("%s did not unload as it should", self.choice.row.key)
         heap.give_back()
 
     def on_processor(self) -> "Candidate":

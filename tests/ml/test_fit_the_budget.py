@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml import Failure, Role, Runtime
-from tests.ml.echo import ONE, THREE, TWO, Clock, House, Word, echo
+from tests.ml.echo import ONE, THREE, TWO, Clock, Echo, House, Word, echo
 
 ROLES = (ONE, TWO, THREE)
 
@@ -137,6 +137,24 @@ def test_an_idle_model_leaves_by_itself_and_a_pinned_one_does_not(house: House) 
         while loaded(runtime) != ["two"]:
             assert time.monotonic() < end
             time.sleep(0.01)
+
+
+def test_a_model_that_does_not_let_go_harms_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    unload = Echo.unload
+
+    def fail(model: Echo) -> None:
+        unload(model)
+        if model.name == "stuck":
+            raise OSError("The device is lost.")
+
+    monkeypatch.setattr(Echo, "unload", fail)
+    short: Any = {"one": {**echo(name="stuck", memory_mb=8), "IDLE_SECONDS": 5}, **wish(two=8)}
+    clock = Clock()
+    with Runtime(short, memory_mb=10, clock=clock) as runtime:
+        assert [ask(runtime, role) for role in (ONE, TWO, ONE)] == [["a"]] * 3
+        clock.now = 5
+        runtime.tidy()
+        assert loaded(runtime) == []
 
 
 orders = st.lists(st.tuples(st.sampled_from(ROLES), st.integers(1, 9)), max_size=12)
