@@ -154,6 +154,26 @@ def test_an_export_that_is_another_model_is_refused(copy: Path) -> None:
         verify(str(copy), PICTURES)
 
 
+def test_sentences_that_drift_in_8_bits_leave_the_pictures_theirs(copy: Path) -> None:
+    import onnx
+
+    towers = folder_of(str(copy))
+    shutil.copy(towers / "image.onnx", towers / "image.int8.onnx")
+    drifting = onnx.load(str(towers / "text.onnx"))
+    largest = max(drifting.graph.initializer, key=lambda numbers: len(numbers.raw_data))
+    largest.raw_data = largest.raw_data[::-1]
+    onnx.save(drifting, str(towers / "text.int8.onnx"))
+
+    _whole, small = verify(str(copy), PICTURES)
+
+    assert (small.kept, small.sentences_kept) == (True, False)
+    assert (towers / "text.int8.onnx").read_bytes() == (towers / "text.onnx").read_bytes()
+    asked = {"weights": str(copy), "precision": "int8"}
+    assert vectors(QUERY_EMBEDDER, "open_clip_onnx", QUERIES, **asked) == pytest.approx(
+        vectors(QUERY_EMBEDDER, "open_clip_onnx", QUERIES, weights=str(copy))
+    )
+
+
 def test_verifying_needs_enough_pictures_and_weights(copy: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="At least 11 pictures"):
         verify(str(copy), PICTURES[:10])
