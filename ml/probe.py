@@ -78,7 +78,10 @@ def remember(home: Path, choice: Choice, trials: Sequence[Trial]) -> None:
 
 def remembered(home: Path, choice: Choice) -> dict[str, Any]:
     """The options that were the fastest on this machine, with these packages; empty when nobody measured."""
-    found = _read(home).get(_key(choice), {}).get("options", {})
+    entry = _read(home).get(_key(choice))
+    found = entry.get("options") if isinstance(entry, dict) else None
+    if not isinstance(found, dict):
+        return {}
     possible = vars(choice.build())
     return {name: value for name, value in found.items() if type(possible.get(name)) is type(value)}
 

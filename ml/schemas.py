@@ -22,7 +22,7 @@ class WrongAnswer(ValueError):
 
 
 def read(text: str, schema: Schema) -> Any:
-    """The JSON in this text, alone or between other words, with nothing invisible in its strings.
+    """The JSON in this text, alone or between other words, with nothing invisible in or around its strings.
 
     Raises WrongAnswer. The schema must be one that `problem` finds nothing wrong with.
     """
@@ -89,7 +89,7 @@ def _finite(digits: str) -> float:
 
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
-        return visible(value)
+        return visible(value).strip()
     if isinstance(value, list):
         return [_cleaned(one) for one in value]
     if isinstance(value, dict):

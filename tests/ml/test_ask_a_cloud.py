@@ -155,6 +155,7 @@ def test_words_in_a_picture_give_no_orders(cloud: CloudServer) -> None:
         an_answer(objects=[{"name": "cup", "confidence": 9}] * 3),
         an_answer(run="rm -rf /"),
         an_answer(scene="x" * 500),
+        an_answer(scene=" \u200b\u00a0\n\t"),
         "I cannot help with that.",
     ],
 )

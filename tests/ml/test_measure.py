@@ -1,5 +1,6 @@
 """The fastest way of running a model on this machine is found when somebody asks, and used from then on."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,14 @@ def test_a_spoilt_file_counts_as_none(house: House, tmp_path: Path, spoilt: str)
     assert remembered(tmp_path, choice) == {}
     remember(tmp_path, choice, measure(choice, WORDS, EmbedOptions()))
     assert remembered(tmp_path, choice)
+
+
+@pytest.mark.parametrize("spoilt", [None, [], {}, {"options": []}, {"options": {"batch_size": "4"}}])
+def test_a_spoilt_entry_counts_as_none(house: House, tmp_path: Path, spoilt: object) -> None:
+    choice = measured(echo(), tmp_path)
+    file = tmp_path / "measured.json"
+    file.write_text(json.dumps(dict.fromkeys(json.loads(file.read_text()), spoilt)))
+    assert remembered(tmp_path, choice) == {}
 
 
 NAME = ModelName("any", "1")
