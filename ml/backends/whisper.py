@@ -31,6 +31,7 @@ _MODEL, _CONFIG, _TOKENIZER = "model.bin", "config.json", "tokenizer.json"
 _PREPROCESSOR = "preprocessor_config.json"  # the larger models have one
 _TICK = 0.02  # seconds between two marks of time
 _LEAST = 0.5  # seconds: so much is worth another look
+_UNNOTICED = 2.0  # seconds of speech that nothing was written of: more than a breath and a marker that came early
 _BREATH = 0.1  # seconds: so near to where two stretches meet nobody begins or ends
 #: Whisper's own limits: above and below, what was written is not what was said.
 _REPEATS, _SILENT, _UNLIKELY = 2.4, 0.6, 0.37
@@ -231,7 +232,7 @@ class Whisper(Backend[Sound, TranscribeOptions, _Sounds, _Heard, Transcript]):
         rests: list[_Window | None] = []
         for one, window in zip(written, windows, strict=True):
             text = script.phrases(one, window.seconds)
-            told = _told(text, window.seconds) if len(one.tokens) >= at_most else None
+            told = _told(text, window.seconds, cut_off=len(one.tokens) >= at_most)
             texts.append([phrase for phrase in text if told is None or phrase.end <= told])
             rests.append(None if told is None else window.behind(told))
         aligned: list[Aligned | None] = [None] * len(windows)
@@ -389,10 +390,13 @@ def _fullest_first(windows: Sequence[_Window]) -> list[tuple[int, _Window]]:
     return sorted(enumerate(windows), key=lambda pair: fullest[pair[1].item] is not pair[1])
 
 
-def _told(phrases: Sequence[_Phrase], seconds: float) -> float | None:
-    """The second up to which these phrases tell all. None where nothing ended: there is nowhere to go on from."""
+def _told(phrases: Sequence[_Phrase], seconds: float, *, cut_off: bool) -> float | None:
+    """The second up to which these phrases tell all, if somebody speaks behind it and there was no room to tell it
+    (`cut_off`) or Whisper took no notice. None where nothing ended: there is nowhere to go on from."""
     ends = [phrase.end for phrase in phrases if phrase.ended]
-    return ends[-1] if ends and _LEAST <= ends[-1] <= seconds - _LEAST else None
+    if not ends or not _LEAST <= ends[-1] <= seconds - _LEAST:
+        return None
+    return ends[-1] if cut_off or (phrases[-1].ended and ends[-1] < seconds - _UNNOTICED) else None
 
 
 def _at_most(seconds: float) -> int:

@@ -116,3 +116,14 @@ def test_sounds_that_are_no_words_do_not_run_in_circles(runtime: Runtime) -> Non
     (script,) = runtime.map(TRANSCRIBER, [voice("aiou" * 10)])
     assert isinstance(script, Transcript)
     assert len(script.text) < 100
+
+
+def test_nothing_is_left_out_where_the_language_changes(runtime: Runtime, material: Path) -> None:
+    """Left to itself Whisper ends with the German sentence. All is written as if it were German."""
+    sounds = [recording(material / "audio" / "speech" / name) for name in ("test_de.wav", "test.wav", "goforward.raw")]
+    (script,) = runtime.map(TRANSCRIBER, [np.concatenate(sounds)])
+    assert isinstance(script, Transcript)
+    assert script.language == "de"
+    assert "Raum wurde als" in script.text
+    assert "Quilter" in script.text
+    assert script.segments[-1].end > script.seconds - 1.5
