@@ -65,7 +65,7 @@ class DenseOptions:
     from `smallest` to `largest` times the size of their references. `side`: of a tile, in pixels; at most
     `tiles_at_most` of them in a row, so that the smallest product has `cells_at_least` across. `agreement` of patches
     from which a place is looked at further. `candidates`: windows of each size, `crops_at_most`: places that are
-    verified, both for each product."""
+    verified, both for each product; `crops_in_all`: of all products together, those that agree best."""
 
     threshold: float = 0.75
     smallest: float = 0.5
@@ -76,6 +76,7 @@ class DenseOptions:
     agreement: float = 0.5
     candidates: int = 8
     crops_at_most: int = 4
+    crops_in_all: int = 64
     overlap: float = 0.3
     batch_size: int = 32
 
@@ -222,15 +223,18 @@ class Dense:
         target = Target.of(seen.values)
         templates = [one for one in shelf.templates if since <= one.size < to and self._sought(one, seen, shelf)]
         sides = np.array([target.columns, target.rows] * 2, np.float32)
-        places: list[_Place] = []
+        kept: list[tuple[Template, Laid]] = []
         for candidates in self._candidates(target, templates).values():
             best = sorted(candidates, key=lambda one: -one[0])[: limit * self.options.candidates]
-            laid = [(one, lay(one, target, top, left)) for _score, one, top, left in best]
-            laid = [(one, found) for one, found in laid if found.agreement >= self.options.agreement]
-            for one, found in self._apart(laid)[: self.options.crops_at_most]:
-                box = clipped((settle(one, target, found.box) / sides).tolist())
-                places.append(_Place(one, box, found.agreement, found.visible))
-        return places
+            least = self.options.agreement
+            laid = [(one, lay(one, target, top, left, least=least)) for _score, one, top, left in best]
+            laid = [(one, found) for one, found in laid if found.agreement >= least]
+            kept += self._apart(laid)[: self.options.crops_at_most]
+        kept.sort(key=lambda pair: -pair[1].agreement)
+        return [
+            _Place(one, clipped((settle(one, target, found.box) / sides).tolist()), found.agreement, found.visible)
+            for one, found in kept[: self.options.crops_in_all]
+        ]
 
     def _sought(self, one: Template, seen: FeatureMap, shelf: Shelf) -> bool:
         """Whether it fits into the picture, at a size that is looked for."""
@@ -290,7 +294,8 @@ class Dense:
             mine = few.setdefault(place.template.owner, [])
             if len(mine) < self.options.crops_at_most:
                 mine.append(place)
-        return [place for mine in few.values() for place in mine]
+        best = (place for mine in few.values() for place in mine)
+        return sorted(best, key=lambda one: -one.agreement)[: self.options.crops_in_all]
 
     def _likeness_of_parts(self, picture: Picture, places: Sequence[_Place], shelf: Shelf) -> list[float]:
         """Of what is visible, to the same part of the reference."""

@@ -17,6 +17,7 @@ PARTS = 3
 ANCHORS = 6  # patches of a product that are laid on the target, across and down
 _FEW = 8  # cells: what is smaller stays closer to where it was found first
 _SHARPNESS = 12  # how much more the patch that agrees best says about the place than its neighbours
+_HOPELESS = 0.1  # of what is found in the end, later rounds rarely add more agreement than this
 _FURTHER = 0.2  # of its size, that a product may lie from the window that found it
 _LARGER = 2**0.3
 _FINEST_STEP = 0.1  # cells
@@ -124,8 +125,11 @@ class Windows:
         return best
 
 
-def lay(one: Template, target: Target, top: int, left: int) -> Laid:
-    """The product laid on this window, each patch moved by a cell or two to where it agrees best; the box follows."""
+def lay(one: Template, target: Target, top: int, left: int, *, least: float = -1) -> Laid:
+    """The product laid on this window, each patch moved by a cell or two to where it agrees best; the box follows.
+
+    `least`: of the agreement that is of use. What is far from it after the first round is given up.
+    """
     anchors = unit(one.anchors.astype(np.float32) - target.usual)
     start = box = np.array([left, top, left + one.columns, top + one.rows], np.float32)
     limits = np.array([target.rows, target.columns])
@@ -139,6 +143,8 @@ def lay(one: Template, target: Target, top: int, left: int) -> Laid:
         every = (target.values[cells[..., 0], cells[..., 1]] @ anchors[:, :, None])[..., 0]
         every[~inside] = -1
         agree = every.max(axis=1)
+        if _most(agree) < least - _HOPELESS:
+            break
         pull = np.exp(_SHARPNESS * (every - agree[:, None])) * inside
         pull /= np.maximum(pull.sum(axis=1, keepdims=True), 1e-9)
         found = (cells * pull[..., None]).sum(axis=1).astype(np.float32) + np.float32(0.5)
