@@ -167,15 +167,24 @@ class Whisper(Backend[Sound, TranscribeOptions, _Sounds, _Heard, Transcript]):
         return _Sounds(options, [len(sound) / RATE for sound in items], windows)
 
     def infer(self, batch: _Sounds) -> _Heard:
-        """Windows of all the items side by side. What the model looks at is made for a few of them at a time."""
+        """Windows of all the items side by side. What the model looks at is made for a few of them at a time, and for
+        fewer where a single item takes too much memory."""
         languages: dict[int, str] = {}
         if batch.options.language is not None:
             languages = {window.item: batch.options.language for window in batch.windows}
         waiting = deque(_fullest_first(batch.windows))
         segments: list[list[Segment]] = [[] for _ in batch.windows]
+        at_once = self.windows_at_once
         while waiting:
-            some = [waiting.popleft() for _ in range(min(self.windows_at_once, len(waiting)))]
-            written = self._written([window for _place, window in some], languages, words=batch.options.words)
+            some = [waiting.popleft() for _ in range(min(at_once, len(waiting)))]
+            try:
+                written = self._written([window for _place, window in some], languages, words=batch.options.words)
+            except MemoryError:
+                if len(some) == 1 or len(batch.seconds) > 1:  # fewer items are the runtime's first answer
+                    raise
+                waiting.extendleft(reversed(some))
+                at_once = len(some) // 2
+                continue
             for (place, _window), (found, rest) in zip(some, written, strict=True):
                 segments[place] += found
                 if rest is not None:

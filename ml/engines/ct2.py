@@ -162,6 +162,6 @@ def _memory() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if "out of memory" in str(error) or "allocate" in str(error) or "bad_alloc" in str(error):
+        if any(words in str(error).lower() for words in ("out of memory", "allocate", "bad_alloc", "alloc_failed")):
             raise MemoryError(str(error)) from error
         raise

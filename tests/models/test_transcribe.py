@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from ml import TRANSCRIBER, Failure, Runtime, TranscribeOptions, Transcript
+from ml.engines.ct2 import Ct2Whisper
+from ml.engines.ct2 import _memory as saying_memory
+from ml.results import Numbers
 from ml.roles import Sound
 from ml.spectrogram import log_mel
 from tests.ml.sounds import noise, silence, sung
@@ -181,6 +184,37 @@ def test_a_long_sound_takes_the_memory_of_a_few_windows(folder: Path) -> None:
     assert script.text.split() == ["a", "i", "i"] * 60
     assert script.segments[-1].start == pytest.approx(590.5, abs=0.4)
     assert peak < sound.nbytes / 3  # a quarter is the look whether all its values are numbers
+
+
+def test_a_sound_for_which_memory_is_short_is_looked_at_window_by_window(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+    encode = Ct2Whisper.encode
+
+    def short(model: Ct2Whisper, features: Numbers) -> object:
+        looked_at.append(len(features))
+        if len(features) > 1:
+            raise MemoryError
+        return encode(model, features)
+
+    monkeypatch.setattr(Ct2Whisper, "encode", short)
+    with house(folder, windows_at_once=4) as runtime:
+        (script,) = written(runtime, [SOUNDS[3]])
+    assert (script.text, script.language) == SAID[3]
+    assert looked_at[0] > 1
+    assert looked_at[-1] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["CUDA failed with error out of memory", "cuBLAS failed with status CUBLAS_STATUS_ALLOC_FAILED", "std::bad_alloc"],
+)
+def test_every_way_to_say_that_memory_is_short_is_understood(words: str) -> None:
+    with pytest.raises(MemoryError), saying_memory():
+        raise RuntimeError(words)
+    with pytest.raises(RuntimeError, match="another"), saying_memory():
+        raise RuntimeError("another")
 
 
 def test_a_model_in_full_precision_writes_the_same(folder: Path) -> None:
