@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from inspect import signature
 from math import ceil
 from threading import Lock
 from typing import Any
@@ -71,17 +70,12 @@ class Candidate(Guest):
             raise NotInstalled(f"{self.choice.row.key} cannot be imported: {error}") from error
         except Exception as error:
             # What a library says of half a file helps nobody; what was written down tells which one it is.
-            if not is_out_of_memory(error) and (damaged := damage(self._weights())):
+            if not is_out_of_memory(error) and (damaged := damage(self.choice.folders())):
                 raise NotInstalled(damaged) from error
             raise
         self.last_error = None
         logger.info("Loaded %s on %s", self.backend.model(), self.device)
         return devices.place(self.device)
-
-    def _weights(self) -> list[str]:
-        """The options that may name models; whatever else they say nothing is written down about."""
-        options = (getattr(self.backend, name, None) for name in signature(type(self.backend)).parameters)
-        return [option.partition("/")[0] for option in options if isinstance(option, str)]
 
     def unload(self) -> None:
         self.device = None

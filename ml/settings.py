@@ -43,6 +43,12 @@ class Choice:
         """A backend, not loaded. What the settings say stands before what is preferred."""
         return _kind(self.row)(**{**preferred, **self.options})
 
+    def folders(self) -> list[str]:
+        """What may be a folder of weights among its options; whoever looks finds nothing under the other words."""
+        backend = self.build()
+        options = (getattr(backend, name, None) for name in inspect.signature(type(backend)).parameters)
+        return [option.partition("/")[0] for option in options if isinstance(option, str)]
+
 
 def choices(role: str, setting: BackendSetting | Sequence[BackendSetting]) -> list[Choice]:
     """In order of preference. Raises SettingsError."""

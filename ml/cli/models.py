@@ -163,6 +163,9 @@ def _pull(arguments: argparse.Namespace) -> int:
         progress = Progress()
         try:
             pulled = pull(row.name, progress, lambda name: _note(f"{name} is being installed already; waiting ..."))
+        except KeyboardInterrupt:
+            _note("\nWhat was fetched stays; the same command goes on from there.")
+            raise
         finally:
             progress.done()
         if not pulled.fresh:
@@ -182,9 +185,12 @@ def _import(arguments: argparse.Namespace) -> int:
     if not result.names:
         _say(f"No model was found in {arguments.folder}.")
     for reason, group in groupby(sorted(result.left, key=attrgetter("reason")), key=attrgetter("reason")):
-        names = [str(left.path.relative_to(arguments.folder)) for left in group]
+        left = list(group)
+        names = [str(one.path.relative_to(arguments.folder)) for one in left]
         files = names[0] if len(names) == 1 else f"{len(names):,} files ({', '.join(names[:3])}{_more(names[3:])})"
         _note(f"Left {files}: {reason}.")
+        if commands := sorted({one.command for one in left if one.command}):
+            _note("  If you trust it: " + "\n  or: ".join(commands))
     return 0 if result.names else 1
 
 
@@ -322,13 +328,19 @@ def _measure(arguments: argparse.Namespace) -> int:
     here = [(role, choice) for role in roles for choice in choices(role.key, wishes[role.key]) if _runs_here(choice)]
     if not here:
         raise WeightsError("No model that looks at pictures is installed. See: python -m ml models recommend")
+    done = False
     for role, choice in here:
         _note(f"Measuring {choice.row.key} as {role.key} ...")
-        trials = measure(choice, pictures, role.options())
+        try:
+            trials = measure(choice, pictures, role.options())
+        except NotInstalled as error:
+            _note(check.damage(choice.folders()) or str(error))
+            continue
+        done = True
         remember(store.home(), choice, trials)
         _say(f"\n{choice.build().model()}, {role.key}:")
         _say(_table(["pictures a second", "agreement", "options", ""], [_trial(trial) for trial in trials]))
-    return 0
+    return 0 if done else 1
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:

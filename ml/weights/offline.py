@@ -18,10 +18,11 @@ _MOST_FILES = 10_000
 
 @dataclass(frozen=True)
 class Left:
-    """A file that was not taken, and why."""
+    """A file that was not taken, and why. `command`: what takes it all the same."""
 
     path: Path
     reason: str
+    command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,27 +134,28 @@ def _left(
         for name, path in files.items():
             if path not in used:
                 candidates = [(row, file) for row in rows for file in row.files if file.path == name]
-                yield Left(path, _why_left(path, candidates, checksums))
+                yield _left_one(path, candidates, checksums)
 
 
-def _why_left(path: Path, candidates: list[tuple[Weights, WeightsFile]], checksums: _Checksums) -> str:
+def _left_one(path: Path, candidates: list[tuple[Weights, WeightsFile]], checksums: _Checksums) -> Left:
     trouble = problem(path, pinned=False)
     others = [(row.name, other) for row, file in candidates if (other := _otherness(path, file, checksums))]
     if others and len(others) == len(candidates):
         name, other = others[0]
-        command = f"python -m ml models import {shlex.quote(str(path.parent))} --as {name} --trust"
-        return f"it bears the name of {name}, but is another file: {other}. " + (
-            f"It cannot be taken: {trouble}" if trouble else f"If you trust it, run: {command}"
-        )
+        reason = f"it bears the name of {name}, but is another file: {other}"
+        if trouble:
+            return Left(path, f"{reason}. It cannot be taken: {trouble}")
+        return Left(path, reason, f"python -m ml models import {shlex.quote(str(path.parent))} --as {name} --trust")
     if trouble:
-        return trouble
+        return Left(path, trouble)
     if candidates:
         names = [row.name for row, _ in candidates]
-        return (
+        return Left(
+            path,
             "a name alone does not tell which model it belongs to. Put all files of one model into a folder that bears "
-            f"its name ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            f"its name ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})",
         )
-    return "no known model has a file of this name"
+    return Left(path, "no known model has a file of this name")
 
 
 def _otherness(path: Path, file: WeightsFile, checksums: _Checksums) -> str | None:

@@ -75,7 +75,7 @@ def test_files_without_known_checksums_need_a_folder_with_the_models_name(stick:
 def test_another_file_of_a_known_name_is_left_with_the_command_that_takes_it(stick: Path) -> None:
     (stick / "sharp.onnx").write_bytes(SHARPER)
     (left,) = import_folder(stick, rows=ROWS).left
-    assert f"models import {stick} --as sharp --trust" in left.reason
+    assert left.command == f"python -m ml models import {stick} --as sharp --trust"
     assert installed() == []
     with pytest.raises(WeightsError, match=r"another file.*add --trust"):
         import_folder(stick, name="sharp", rows=ROWS)
@@ -315,9 +315,9 @@ def test_what_was_fetched_of_a_model_can_be_removed(home: Path) -> None:
 def test_the_published_models_of_the_material_are_recognised(material: Path) -> None:
     result = import_folder(material / "models")
     assert {"yunet", "ram_tags"} <= set(result.names)
-    reasons = {left.path.name: left.reason for left in result.left}
-    assert "--as yolox_nano --trust" in reasons["yolox_nano.onnx"]
-    assert "not weights that can be read safely" in reasons["deeplabv3_mnv2_pascal_quant.tflite"]
+    left = {one.path.name: one for one in result.left}
+    assert "--as yolox_nano --trust" in str(left["yolox_nano.onnx"].command)
+    assert "not weights that can be read safely" in left["deeplabv3_mnv2_pascal_quant.tflite"].reason
     taken = import_folder(material / "models" / "objects", name="yolox_nano", trust=True)
     assert taken.names == ("yolox_nano",)
     assert [left.path.name for left in taken.left] == ["coco_labels.txt"]

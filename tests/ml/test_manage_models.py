@@ -72,9 +72,10 @@ def test_what_stays_behind_is_counted_by_reason(stick: Path, capsys: pytest.Capt
     for number in range(5):
         (stick / "holidays" / f"{number}.jpg").write_bytes(b"a picture")
     assert main(["models", "import", str(stick)]) == 1
-    first, second = sorted(capsys.readouterr().err.splitlines())
+    first, second, command = capsys.readouterr().err.splitlines()
     assert first.startswith("Left 5 files (holidays/0.jpg, holidays/1.jpg, holidays/2.jpg, ...): files of this kind")
     assert second.startswith("Left yolox_nano.onnx: it bears the name of yolox_nano")
+    assert command == f"  If you trust it: python -m ml models import {stick} --as yolox_nano --trust"
 
 
 @pytest.mark.parametrize(
@@ -191,6 +192,13 @@ def test_the_fastest_way_is_measured_and_remembered(
 def test_without_pictures_there_is_nothing_to_measure(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "measure", str(stick)]) == 1
     assert "There is no picture in" in capsys.readouterr().err
+
+
+def test_a_model_that_does_not_load_is_not_measured(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(page("Morning")).save(stick / "morning.png")
+    main(["models", "import", str(stick), "--as", "yolox_nano", "--trust"])
+    assert main(["models", "measure", str(stick), "--role", "detector"]) == 1
+    assert "is no model of YOLOX" in capsys.readouterr().err
 
 
 def test_the_same_behind_manage_py(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
