@@ -1,7 +1,7 @@
 """The backends of one role: who does the work, and who takes over when it fails."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .candidate import Candidate, failure, is_out_of_memory, without_arrays
@@ -106,6 +106,12 @@ class Slot:
             logger.warning("%s fails on everything and rests", candidate.choice.row.key)
         return False
 
+    def left_over(self, candidate: Candidate, answers: Mapping[int, Any]) -> list[int]:
+        """Which of these the next one is to be asked for: all, or those that this one was not to be asked for."""
+        if not self.satisfied(candidate, list(answers.values())):
+            return list(answers)
+        return [number for number, answer in answers.items() if _was_not_asked(answer)]
+
 
 class BatchAtWork:
     """One batch on its way through prepare, infer and finish, which do not raise: what went wrong is its answer.
@@ -193,21 +199,33 @@ class BatchAtWork:
         return candidate.after(self._error, self._items, self._options, room)
 
     def _rescued(self, candidate: Candidate, answers: list[Any]) -> list[Any]:
-        """What the GPU had no memory for goes to the processor, what a backend failed at altogether to the next one."""
+        """What the GPU had no memory for goes to the processor, what a backend failed at altogether, and what it was
+        not to be asked for, to the next one."""
         lacking = [number for number, answer in enumerate(answers) if _lacked_memory(answer)]
         if lacking and candidate.place == "gpu":
             twin, items = candidate.on_processor(), [self._items[number] for number in lacking]
             for number, answer in zip(lacking, self._slot.answers(twin, items, self._options) or (), strict=False):
                 answers[number] = answer
-        tried = [candidate]
-        while not self._slot.satisfied(tried[-1], answers):
-            others = [other for other in self._slot.in_order() if other not in tried]
-            if not others:
+        left = self._slot.left_over(candidate, dict(enumerate(answers)))
+        for other in self._slot.in_order():
+            if not left:
                 break
-            tried.append(others[0])
-            answers = self._slot.answers(others[0], self._items, self._options) or answers
+            if candidate in other.guests:
+                continue
+            items = [self._items[number] for number in left]
+            found = self._slot.answers(other, items, self._options)
+            if found is None:
+                continue
+            rescued = dict(zip(left, found, strict=True))
+            for number, answer in rescued.items():
+                answers[number] = answer
+            left = self._slot.left_over(other, rescued)
         return answers
 
 
 def _lacked_memory(answer: object) -> bool:
     return isinstance(answer, Failure) and answer.kind == "out_of_memory"
+
+
+def _was_not_asked(answer: object) -> bool:
+    return isinstance(answer, Failure) and answer.kind in ("unavailable", "no_budget")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from ml import BackendSetting, registry
+from ml import BackendSetting, Failure, registry
 from ml.backend import Backend, BadItem, Unavailable
 from ml.candidate import Allocator
 from ml.devices import Device, Place, place
@@ -109,12 +109,13 @@ class Echo(Backend[str, EmbedOptions, list[str], list[str], Word]):
             time.sleep(0.005)
         return batch
 
-    def finish(self, raw: list[str]) -> list[Word]:
+    def finish(self, raw: list[str]) -> list[Word | Failure]:
         assert self._device
         HOUSE.watch("finish", raw)
         if self.pace == "wrong":
             return [Word(text[::-1], self.model()) for text in raw]
-        return [Word(text, self.model()) for text in raw]
+        unpaid = Failure("no_budget", "There is no money for this word.", retryable=True)
+        return [unpaid if text == "unpaid" and self.name == "weak" else Word(text, self.model()) for text in raw]
 
 
 @dataclass

@@ -26,6 +26,16 @@ def test_an_item_that_fails_beside_others_that_do_not_stays_a_failure(house: Hou
         assert who(runtime, "a", "down", "b") == ["weak", "internal", "weak"]
 
 
+def test_what_one_is_not_to_be_asked_for_the_next_one_does(house: House) -> None:
+    """A budget or a limit may end in the middle of a batch: the rest of it is not lost, as the next batch is not."""
+    with Runtime(BOTH) as runtime:
+        assert who(runtime, "a", "unpaid", "b", "unpaid") == ["weak", "strong", "weak", "strong"]
+        assert who(runtime, "unpaid", "bad") == ["strong", "bad_item"]
+        assert house.batches[-1] == ("strong", "cpu", 1)
+    with Runtime({"one": echo(name="weak")}) as runtime:
+        assert who(runtime, "a", "unpaid") == ["weak", "no_budget"]
+
+
 def test_what_is_the_items_fault_goes_nowhere_else(house: House) -> None:
     with Runtime(BOTH) as runtime:
         assert who(runtime, "bad", "bad") == ["bad_item", "bad_item"]
