@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ from ..weights.pull import known_row, pull
 from .progress import Progress
 
 _CHECKED_ON = 64  # pictures
+_MOST_TAGS = 1000  # a photo, on average
 _PROFILES = [profile.name for profile in profiles.PROFILES]
 _PROOFS: dict[registry.Proof, str] = {
     "real weights": "tested with the published weights",
@@ -68,11 +69,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     calibrating = command("calibrate", _calibrate, "make tags by meaning fit your own photos")
     calibrating.add_argument("pictures", type=Path, metavar="FOLDER", help="with at least 50 photos, better a thousand")
     calibrating.add_argument("--profile", choices=_PROFILES, help="whose models to use; that of this machine")
-    calibrating.add_argument("--tags", type=float, default=10.0, metavar="N", help="so many a photo on average (10)")
+    calibrating.add_argument(
+        "--tags", type=_some_tags, default=10.0, metavar="N", help="so many a photo on average (10)"
+    )
     command("remove", _remove, "delete an installed model").add_argument("name", metavar="NAME")
     advice = command("recommend", _recommend, "which models fit this machine, and how to get them")
     advice.add_argument("--json", action="store_true", help="for programs")
     advice.add_argument("--profile", choices=_PROFILES, help="as if it fitted")
+
+
+def _some_tags(words: str) -> float:
+    number = float(words)
+    if not 0 < number <= _MOST_TAGS:
+        raise argparse.ArgumentTypeError(f"{words} is not between 0 and {_MOST_TAGS}")
+    return number
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -199,10 +209,11 @@ def _more(rest: Sequence[str]) -> str:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    if absent := [name for name in arguments.names if name not in store.installed()]:
+    names = [_proper(name) for name in arguments.names]
+    if absent := [name for name in names if name not in store.installed()]:
         raise WeightsError(store.not_installed(absent[0]))
     seen = None if arguments.json else lambda name: _note(f"Reading {name} ...")
-    verdicts = check.verify(seen, arguments.names or None)
+    verdicts = check.verify(seen, names or None)
     damaged = [verdict for verdict in verdicts if verdict.state == "damaged"]
     if arguments.json:
         _print_json([asdict(verdict) for verdict in verdicts])
@@ -232,9 +243,7 @@ def _export(arguments: argparse.Namespace) -> int:
     export = next((_EXPORTERS[backend] for backend in row.backends if backend in _EXPORTERS), None)
     if export is None:
         raise WeightsError(_why_no_export(row))
-    pictures = list(islice(opened(pictures_in(arguments.pictures)), _CHECKED_ON)) if arguments.pictures else []
-    if arguments.pictures and not pictures:
-        raise WeightsError(f"There is no picture in {arguments.pictures} that can be opened.")
+    pictures = _some_of(arguments.pictures) if arguments.pictures else []
     try:
         verdicts = export(row.name, pictures)
     except (ExportError, NotInstalled) as error:
@@ -247,6 +256,23 @@ def _export(arguments: argparse.Namespace) -> int:
     ]
     _say(_table(heads, lines))
     return 0
+
+
+def _some_of(place: Path) -> list[Picture]:
+    """Raises WeightsError when there is none."""
+    if pictures := list(islice(opened(_files_in(place)), _CHECKED_ON)):
+        return pictures
+    raise WeightsError(f"There is no picture in {place} that can be opened.")
+
+
+def _files_in(place: Path) -> Iterator[Path]:
+    """Raises WeightsError at once when there is none."""
+    if not place.exists():
+        raise WeightsError(f"There is no folder {place}.")
+    files = pictures_in(place)
+    if (first := next(files, None)) is None:
+        raise WeightsError(f"There is no picture in {place}.")
+    return chain([first], files)
 
 
 def _why_no_export(row: Weights) -> str:
@@ -320,9 +346,7 @@ _EXPORTERS: Mapping[str, Callable[[str, Sequence[Picture]], Sequence[_Verdict]]]
 
 def _measure(arguments: argparse.Namespace) -> int:
     """Every backend of this machine that looks at pictures and is installed, one after the other."""
-    pictures = list(islice(opened(pictures_in(arguments.pictures)), _CHECKED_ON))
-    if not pictures:
-        raise WeightsError(f"There is no picture in {arguments.pictures} that can be opened.")
+    pictures = _some_of(arguments.pictures)
     wishes = profiles.local_settings()
     roles = [role for role in _MEASURED if arguments.role in (None, role.key) and role.key in wishes]
     here = [(role, choice) for role in roles for choice in choices(role.key, wishes[role.key]) if _runs_here(choice)]
@@ -346,12 +370,13 @@ def _measure(arguments: argparse.Namespace) -> int:
 def _calibrate(arguments: argparse.Namespace) -> int:
     from ..calibrate import CalibrationError, calibrate
 
+    files = _files_in(arguments.pictures)
     wishes = profiles.settings(_profile(arguments.profile))
     embedders = {role: wishes[role] for role in ("image_embedder", "query_embedder")}
     _note("Preparing the tags, then looking at the photos; this takes some minutes ...")
     with Runtime(embedders, measured=store.home()) as runtime:
         try:
-            found = calibrate(runtime, opened(pictures_in(arguments.pictures)), tags_a_picture=arguments.tags)
+            found = calibrate(runtime, opened(files), tags_a_picture=arguments.tags)
         except (CalibrationError, NotInstalled) as error:
             raise WeightsError(str(error)) from error
     _say(
@@ -374,9 +399,15 @@ def _remove(arguments: argparse.Namespace) -> int:
     row = manifest.row(arguments.name)
     if row and row.package:
         raise WeightsError(f"There is nothing to remove: {row.name} lies in the Python package {row.package}.")
-    store.remove(arguments.name)
-    _say(f"{arguments.name} is removed.")
+    store.remove(_proper(arguments.name))
+    _say(f"{_proper(arguments.name)} is removed.")
     return 0
+
+
+def _proper(name: str) -> str:
+    """With the capital letters that the model has, when it is a known one."""
+    row = manifest.row(name)
+    return row.name if row else name
 
 
 def _recommend(arguments: argparse.Namespace) -> int:

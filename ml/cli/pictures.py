@@ -57,6 +57,8 @@ def _analyze(arguments: argparse.Namespace) -> int:
     with Runtime(wished, measured=home()) as runtime:
         for result in analyze(_all(arguments.places), runtime, parts):
             _print(json.dumps(result, ensure_ascii=False, indent=2 if alone else None))
+            if alone and result["refused"]:
+                sys.stderr.write(f"{result['refused']['reason']}\n")
             # Without a model there are still facts, but not what was asked for.
             done |= not result["refused"] and (not arguments.only or _has_any(result, parts))
             missing = {problem["message"] for problem in result["problems"] if problem["kind"] == "not_installed"}

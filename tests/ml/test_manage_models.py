@@ -105,7 +105,9 @@ def test_a_damaged_model_fails_the_command_and_names_the_cure(
     [
         (["pull", "yolo99"], 'There is no model "yolo99"'),
         (["show", "yolo99"], 'There is no model "yolo99"'),
-        (["calibrate", "/nowhere"], "Preparing the tags"),
+        (["calibrate", "/nowhere"], "There is no folder /nowhere."),
+        (["measure", "/nowhere"], "There is no folder /nowhere."),
+        (["export", "ViT-B-16-SigLIP2", "--pictures", "/nowhere"], "There is no folder /nowhere."),
         (["import", "/nowhere"], "There is no folder /nowhere."),
         (["remove", "sface"], "sface is not installed. Installed are: none."),
     ],
@@ -157,6 +159,20 @@ def test_a_model_of_ones_own_is_shown_as_it_was_written_down(stick: Path, capsys
     capsys.readouterr()
     assert main(["models", "show", "our-own"]) == 0
     assert json.loads(capsys.readouterr().out)["how"] == "imported"
+
+
+@pytest.mark.parametrize("tags", ["0", "-5", "nan", "many", "1e9"])
+def test_so_many_tags_a_photo_are_none(tags: str, stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["models", "calibrate", str(stick), "--tags", tags])
+    assert "--tags" in capsys.readouterr().err
+
+
+def test_capital_letters_do_not_matter(stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["models", "import", str(stick), "--as", "YOLOX_Nano", "--trust"])
+    assert main(["models", "verify", "YOLOX_NANO"]) == 0
+    assert main(["models", "remove", "YoloX_nano"]) == 0
+    assert "yolox_nano is removed." in capsys.readouterr().out
 
 
 def test_progress_is_a_line_at_each_tenth_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
