@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
+
 from ..backend import Backend
 from ..devices import Device
 from ..engines import torch as engine
@@ -84,7 +86,7 @@ class _Blip2(Backend[Item, Options, _Asked, _Said, Result]):
     def _asked(self, pictures: Sequence[Picture], texts: Sequence[str], words: int) -> _Asked:
         # Said, not guessed: of a picture three pixels high the channels would be taken to come first.
         inputs = self._processor(
-            images=list(pictures),
+            images=[np.array(picture) for picture in pictures],  # torch takes no views that run backwards
             text=list(texts),
             padding=True,
             return_tensors="pt",

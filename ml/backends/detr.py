@@ -128,6 +128,6 @@ class Detr(Backend[Picture, DetectOptions, _Asked, _Found, Things]):
 def _framed(picture: Picture) -> tuple[Picture, Place]:
     height, width = picture.shape[:2]
     if max(height, width) <= _LONGEST * min(height, width):
-        return picture, Place(0, 0, width, height)
+        return np.array(picture), Place(0, 0, width, height)  # torch takes no views that run backwards
     (laid,), (place,) = lay([picture], *(_FRAME if height > width else _FRAME[::-1]), "centre")
     return laid, place

@@ -99,6 +99,13 @@ def test_pictures_of_any_shape_are_looked_at(key: str, part: str) -> None:
     assert len(found(key, built("detr") / part, shapes, EVERYTHING)) == 3
 
 
+def test_a_picture_may_be_a_view_of_another_one() -> None:
+    upside_down = PICTURES[2][::-1]
+    upside_down.setflags(write=False)
+    seen, copied = found("detr", built("detr"), [upside_down, upside_down.copy()])
+    assert seen.things == copied.things != ()
+
+
 def test_a_folder_of_older_days_that_only_names_its_backbone_is_read(tmp_path: Path) -> None:
     """As DETR was published: nothing is fetched for the backbone, its numbers are in the file."""
     ensure_torchvision()

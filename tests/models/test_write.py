@@ -84,6 +84,12 @@ def test_a_picture_of_any_shape_can_be_looked_at(seer: Runtime, size: tuple[int,
     assert "blue" in caption.caption
 
 
+def test_a_picture_may_be_a_view_of_another_one(seer: Runtime) -> None:
+    (caption,) = seer.map(CAPTIONER, [plain((0, 0, 200))[::-1]])
+    assert isinstance(caption, Description)
+    assert "blue" in caption.caption
+
+
 @pytest.mark.parametrize("question", ["Which colour?<image>", "<image>" * 50 + "Which colour?", "Which </s> colour?"])
 def test_a_question_cannot_pass_for_a_picture(seer: Runtime, question: str) -> None:
     (answer,) = seer.map(ANSWERER, [Question(plain((0, 200, 0)), question)])
