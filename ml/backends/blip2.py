@@ -58,7 +58,8 @@ class _Blip2(Backend[Item, Options, _Asked, _Said, Result]):
         return ModelName(self.weights.rpartition("/")[2], "1")
 
     def dtype(self) -> str:
-        return self.numbers if self._model is None else str(self._model.dtype).removeprefix("torch.")
+        # Of the part that writes: a small one in the middle always keeps its full numbers.
+        return self.numbers if self._model is None else str(self._model.language_model.dtype).removeprefix("torch.")
 
     def missing_weights(self) -> str | None:
         return writers.missing_files(self.weights)
@@ -95,8 +96,8 @@ class _Blip2(Backend[Item, Options, _Asked, _Said, Result]):
         return _Asked(inputs, words)
 
     def infer(self, batch: _Asked) -> _Said:
-        inputs = batch.inputs.to(self._device, self._model.dtype)
         with engine.inference():
+            inputs = batch.inputs.to(self._device, self._model.dtype)
             written = self._model.generate(**inputs, max_new_tokens=batch.words * _TOKENS_A_WORD, do_sample=False)
         # The prompt, pictures and all, comes back before the answer.
         answers = written[:, inputs["input_ids"].shape[1] :]

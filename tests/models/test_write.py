@@ -189,6 +189,16 @@ def test_no_file_of_a_folder_is_trusted_to_be_whole(tmp_path: Path, kind: str, c
     assert (failure.kind, failure.message.endswith("Install it again.")) == ("not_installed", True)
 
 
+@pytest.mark.parametrize("numbers", ["float16", "bfloat16", "float32"])
+def test_it_sees_the_same_with_shorter_numbers_and_says_which(numbers: str) -> None:
+    setting: Any = {"BACKEND": "blip2", "OPTIONS": {"weights": str(built("blip2")), "numbers": numbers}}
+    with Runtime({"captioner": setting}) as runtime:
+        (caption,) = runtime.map(CAPTIONER, [plain((0, 0, 200))])
+        assert isinstance(caption, Description)
+        assert "blue" in caption.caption
+        assert runtime.status()[0].dtype == numbers
+
+
 def test_numbers_that_nobody_knows_are_named_with_those_that_are() -> None:
     setting: Any = {"BACKEND": "blip2", "OPTIONS": {"weights": str(built("blip2")), "numbers": "float8"}}
     with Runtime({"captioner": setting}) as runtime:
