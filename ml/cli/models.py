@@ -29,10 +29,10 @@ _CHECKED_ON = 64  # pictures
 _MOST_TAGS = 1000  # a photo, on average
 _PROFILES = [profile.name for profile in profiles.PROFILES]
 _PROOFS: dict[registry.Proof, str] = {
-    "real weights": "tested with the published weights",
-    "seeded weights": "tested with other numbers in the same architecture",
-    "designed": "tested with a stand-in whose answers are known beforehand",
-    "not run": "not run yet",
+    "real weights": "real weights, as they are published",
+    "seeded weights": "seeded weights, other numbers in the real architecture",
+    "designed": "designed weights, whose answers are known beforehand",
+    "not run": "not run so far",
 }
 _MEASURED: tuple[Role[Any, Any, Any], ...] = (OCR, IMAGE_EMBEDDER, DETECTOR, FACES)
 

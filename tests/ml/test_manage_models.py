@@ -34,9 +34,9 @@ def test_the_list_names_purpose_licence_proof_and_whether_it_is_installed(
     assert "  * pp-ocrv6-small (in the package rapidocr)" in printed
     assert "    buffalo_l (289 MB)" in printed
     assert "Weights: Non-commercial research only (InsightFace)." in printed
-    assert "Proof: tested with the published weights." in printed
-    assert "Proof: tested with a stand-in whose answers are known beforehand." in printed
-    assert "Proof: not run yet." in printed
+    assert "Proof: real weights, as they are published." in printed
+    assert "Proof: designed weights, whose answers are known beforehand." in printed
+    assert "Proof: not run so far." in printed
     assert "  * our-own" in printed
 
 

@@ -155,7 +155,7 @@ def test_published_weights_become_patches_by_commands_alone(
     assert main(["models", "list", "--installed"]) == 0
     printed = capsys.readouterr().out
     assert f"patch_embedder:\n  * {NAME}" in printed
-    assert "Weights: Apache-2.0. Code: Apache-2.0 (timm). Proved with seeded weights." in printed
+    assert "Weights: Apache-2.0. Code: Apache-2.0 (timm). Proof: seeded weights" in printed
     with Runtime({"patch_embedder": {"BACKEND": "vit_onnx"}}) as runtime:
         (found,) = runtime.map(PATCH_EMBEDDER, PICTURES[:1])
     assert values(found).shape == (17, 23, 64)
