@@ -501,6 +501,21 @@ def test_somebody_elses_empty_budget_stops_nobody(cloud: CloudServer, clock: Qui
             poor.result()
 
 
+def test_limit_and_budget_hold_in_a_storm_and_everybody_is_answered() -> None:
+    weather = [status(500), status(503), status(429, Retry_After="0.05"), cut_short, hang_up, raw(b"no")]
+    questions = [question(str(number % 60), terms=Terms(2, 60, 0.05, retries=50)) for number in range(240)]
+    budget = Budget()
+    with CloudServer(takes_seconds=0.005) as cloud, ThreadPoolExecutor(6) as threads:
+        cloud.moods.extend(weather * 7)
+        endpoint = Endpoint(Address(cloud.url), a_minute=40, at_once=6, minute=0.4)
+        parts = [questions[start::6] for start in range(6)]
+        replies = threads.map(lambda part: endpoint.ask_all(part, Account(meter=budget)), parts)
+        assert all(isinstance(reply, Reply) for part in replies for reply in part)
+    assert len(cloud.questions) == 60 + 42 == budget.used.requests
+    assert cloud.most_within(0.4) <= 40
+    assert cloud.most_at_once <= 6
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("openssl") is None:
