@@ -80,6 +80,15 @@ class Alike:
         return int(height), int(width)
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """`values`: pictures x rows x columns x numbers, of the pictures that stand at `places` among all."""
+
+    places: tuple[int, ...]
+    values: Numbers
+    cell: int
+
+
 def alike(eye: Eye, pictures: Sequence[Picture], at_most: int) -> list[Alike]:
     """The pictures by size, no more together than have `at_most` patches: memory grows with them. Raises BadItem."""
     sizes: dict[tuple[int, ...], list[int]] = {}
@@ -142,10 +151,17 @@ def model_name(name: str, precision: str) -> ModelName:
     return ModelName(Path(name).name, f"patches-{precision}")
 
 
-def map_of(values: Numbers, cell: int, name: str, precision: str) -> PatchMap:
-    values = values.astype(np.float32)
-    values /= np.linalg.norm(values, axis=-1, keepdims=True).clip(1e-12)
-    return PatchMap(values, cell, space_of(name, precision), model_name(name, precision))
+def maps_of(found: Sequence[Found], name: str, precision: str) -> list[PatchMap]:
+    """One for each picture, in order, its patches of length 1."""
+    space, model = space_of(name, precision), model_name(name, precision)
+    maps = {}
+    for some in found:
+        values = some.values.astype(np.float32)
+        values /= np.linalg.norm(values, axis=-1, keepdims=True).clip(1e-12)
+        maps.update(
+            {place: PatchMap(one, some.cell, space, model) for place, one in zip(some.places, values, strict=True)}
+        )
+    return [maps[place] for place in sorted(maps)]
 
 
 def file_of(precision: str) -> str:

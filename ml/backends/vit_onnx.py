@@ -6,17 +6,15 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 from ..backend import Backend
 from ..devices import Device
 from ..options import BatchSize, Between, Megabytes, Threads
-from ..patches import Alike, PatchTower, alike, file_of, map_of, missing, model_name
-from ..results import ModelName, Numbers, PatchMap
+from ..patches import Alike, Found, PatchTower, alike, file_of, maps_of, missing, model_name
+from ..results import ModelName, PatchMap
 from ..roles import EmbedOptions, Picture
 from ..towers import folder_of
-
-Found: TypeAlias = tuple[tuple[int, ...], Numbers]
 
 
 @dataclass
@@ -62,12 +60,11 @@ class OnnxPatches(Backend[Picture, EmbedOptions, list[Alike], list[Found], Patch
         return alike(self._loaded.eye, items, self.patches_at_most)
 
     def infer(self, batch: list[Alike]) -> list[Found]:
-        return [(some.places, self._loaded(some.pixels)) for some in batch]
+        tower = self._loaded
+        return [Found(some.places, tower(some.pixels), tower.eye.cell) for some in batch]
 
     def finish(self, raw: list[Found]) -> list[PatchMap]:
-        found = {place: one for places, maps in raw for place, one in zip(places, maps, strict=True)}
-        cell = self._loaded.eye.cell
-        return [map_of(found[place], cell, self.weights, self.precision) for place in sorted(found)]
+        return maps_of(raw, self.weights, self.precision)
 
     @property
     def _loaded(self) -> PatchTower:

@@ -13,11 +13,10 @@ from ..engines import torch as engine
 from ..export import ExportError
 from ..export_patches import eye_of, load_vit, seen
 from ..options import BatchSize, Between, Megabytes, Threads
-from ..patches import SOURCE, Alike, Eye, alike, map_of, model_name
+from ..patches import SOURCE, Alike, Eye, Found, alike, maps_of, model_name
 from ..results import ModelName, PatchMap
 from ..roles import EmbedOptions, Picture
 from ..weights import folder, missing
-from .vit_onnx import Found
 
 
 @dataclass
@@ -65,11 +64,10 @@ class TorchPatches(Backend[Picture, EmbedOptions, list[Alike], list[Found], Patc
         return alike(self._look, items, self.patches_at_most)
 
     def infer(self, batch: list[Alike]) -> list[Found]:
-        return [(some.places, seen(self._model, some.pixels)) for some in batch]
+        return [Found(some.places, seen(self._model, some.pixels), self._look.cell) for some in batch]
 
     def finish(self, raw: list[Found]) -> list[PatchMap]:
-        found = {place: one for places, maps in raw for place, one in zip(places, maps, strict=True)}
-        return [map_of(found[place], self._look.cell, self.weights, "fp32") for place in sorted(found)]
+        return maps_of(raw, self.weights, "fp32")
 
     @property
     def _look(self) -> Eye:
