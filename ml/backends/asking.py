@@ -74,8 +74,6 @@ class Asking(Backend[Item, Options, Asked, Told, Result]):
             )
         if not self.name:
             return "No model is named. Set the option name."
-        if self.requests_a_minute < 1 or self.at_once < 1:
-            return "The options requests_a_minute and at_once must be at least 1."
         return self._address.missing()
 
     def load(self, device: Device | None) -> Device:

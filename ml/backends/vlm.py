@@ -98,11 +98,6 @@ class _Seer(Asking[Item, Options, Result]):
     picture_kb: Annotated[int, Between(1, 100_000)] = 130
     pictures_per_request: Annotated[int, Between(1, 100)] = 1
 
-    def missing_weights(self) -> str | None:
-        if min(self.side, self.picture_kb, self.pictures_per_request) < 1:
-            return "The options side, picture_kb and pictures_per_request must be at least 1."
-        return super().missing_weights()
-
     def _inquiry(self, picture: Picture, text: str, schema: dict[str, Any]) -> Inquiry | Failure:
         try:
             jpeg = _jpeg(picture, self.side, self.picture_kb * 1000)
