@@ -2,6 +2,9 @@
 
 Both sides compare crops by a ViT-B/32; the one look has the patches of a ViT-S/16. All numbers are seeded, so that
 speed and places of exact copies are true, and likeness is not.
+
+The grid would take hours for many products. How many crops it looks at is counted with a quick embedder by hand, how
+long one takes is measured on some of them; comparing them is left out, which is to the grid's advantage.
 """
 
 import copy
@@ -15,10 +18,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from bench.protocol import NotHere
+from bench.protocol import NotHere, seconds
 from ml import Runtime
 from ml.engines.torch import ensure_torchvision, inference
-from ml.matching import Dense, DenseOptions, Embed, Grid, Match, Product, dense_over
+from ml.matching import Dense, DenseOptions, Embed, Grid, Known, Match, Product, Shelf, dense_over, descriptors
 from ml.matching.results import shared
 from ml.results import Box, Numbers
 from ml.roles import Picture
@@ -26,6 +29,7 @@ from ml.roles import Picture
 NEEDS = ("torch", "torchvision", "timm", "safetensors")
 WIDTH, HEIGHT = 640, 480
 SIDE = 120  # of a product, in pixels
+LEARNT = 10  # products; what is more of them has their patches in another order
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,66 @@ def _vectors(model: Any, side: int, pictures: Sequence[Picture], /, *, at_once: 
             batch = (torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 127.5 - 1).to(numbers)
             rows.append(model(batch).float().numpy())
     return np.concatenate(rows)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """`count` crops of the picture that the grid looks at, and `some` of them."""
+
+    count: int
+    some: tuple[Picture, ...]
+
+    def seconds(self, embed: Embed) -> float:
+        """For all, from what the some take."""
+        return seconds(lambda: embed(self.some)) / len(self.some) * self.count
+
+
+def looks(picture: Picture, count: int, *, some: int) -> Looks:
+    """Of the grid for so many products. Each product after the first ten costs as much as one of them does."""
+    seen: list[Picture] = []
+
+    def look(pictures: Sequence[Picture]) -> Numbers:
+        seen.extend(pictures)
+        return descriptors.vectors(pictures)
+
+    def looked_at(wanted: Sequence[Product]) -> int:
+        grid = Grid(look)
+        known = grid.learn(wanted)
+        seen.clear()
+        grid.find(picture, known)
+        return len(seen)
+
+    few = min(count, 10)
+    total = looked_at(products(few))
+    if count > few:
+        alone = looked_at(products(1))
+        total += round((total - alone) / (few - 1) * (count - few))
+        looked_at(products(few))
+    chosen = np.random.default_rng(8).choice(len(seen), min(some, len(seen)), replace=False)
+    return Looks(total, tuple(seen[place] for place in chosen))
+
+
+def shelf(dense: Dense, count: int) -> Shelf:
+    """So many products. Learning a thousand takes as long as looking a thousand times, so only the first are learnt."""
+    learnt = dense.learn(products(min(count, LEARNT)))
+    if count <= LEARNT:
+        return learnt
+    own = [[one for one in learnt.templates if one.owner == number] for number in range(LEARNT)]
+    templates = list(learnt.templates)
+    for number in range(LEARNT, count):
+        dice = np.random.default_rng([number, 4])
+        for one in own[number % LEARNT]:
+            parts, anchors = dice.permutation(one.parts), dice.permutation(one.anchors)
+            templates.append(replace(one, owner=number, reference=number, parts=parts, anchors=anchors))
+    known, turn = learnt.known, [number % LEARNT for number in range(count)]
+    every = Known(
+        tuple(str(number) for number in range(count)),
+        np.stack([np.roll(known.vectors[place], number // LEARNT) for number, place in enumerate(turn)]),
+        tuple(range(count)),
+        tuple(known.sizes[place] for place in turn),
+        known.space,
+    )
+    return Shelf(every, tuple(learnt.references[place] for place in turn), tuple(templates), learnt.space)
 
 
 def products(count: int) -> list[Product]:

@@ -20,6 +20,13 @@ def test_embedding_is_measured_and_gives_the_vectors_of_the_loop() -> None:
         assert f"\n{name} " in done.stdout, done.stderr
 
 
+def test_finding_products_is_measured_and_finds_what_the_grid_finds() -> None:
+    done = run("bench", "--quick", "products")
+    assert done.returncode == 0, done.stderr
+    for name in ("R5a", "R5b", "R5c"):
+        assert f"\n{name} " in done.stdout, done.stderr
+
+
 def test_every_model_for_graphics_cards_is_built_and_run() -> None:
     done = run("bench.gpu", "--device", "cpu", "--tiny", "--numbers", "fp32", "--batches", "1,2", "--seconds", "0.01")
     assert done.returncode == 0, done.stderr
