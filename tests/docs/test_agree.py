@@ -64,7 +64,8 @@ def test_every_index_that_is_named_exists() -> None:
 def test_every_command_and_variable_that_is_named_exists(page: str) -> None:
     targets = set(re.findall(r"^(\w+):", text("Makefile"), re.M))
     variables = set(re.findall(r"^#?(\w+)=", text(".env.example"), re.M)) | set(re.findall(r"\w+", text("Makefile")))
-    variables |= {"MEDIAHUB_TEST_MATERIAL", "MEDIAHUB_TEST_BROWSER"}
+    for file in (ROOT / "tests").rglob("*.py"):
+        variables |= set(re.findall(r"environ\.get\(\"(MEDIAHUB_TEST_\w+)\"", file.read_text()))
 
     assert set(re.findall(r"\bmake (run|test|bench|lock)\b", text(page))) <= targets
     assert set(re.findall(r"manage\.py (\w+)", text(page))) <= set(get_commands())
