@@ -9,6 +9,7 @@ from ml.cli import main
 from ml.machine import Gpu, Machine, look
 from ml.registry import BACKENDS
 from ml.runtime import Runtime
+from ml.settings import choices
 from ml.weights import manifest
 from ml.weights.store import note_export
 
@@ -47,8 +48,9 @@ def test_a_profile_is_a_setting_that_works(profile: profiles.Profile) -> None:
 def test_a_profile_names_weights_that_exist(profile: profiles.Profile) -> None:
     for name in (*profile.wished_weights, *profile.export):
         assert manifest.row(name), name
-    chosen = {choice.options["weights"] for choice in profile.choices if "weights" in choice.options}
-    assert chosen <= set(profile.weights) | {row.name for row in manifest.ROWS if row.package}
+    chosen = (choice for role, setting in profiles.settings(profile).items() for choice in choices(role, setting))
+    looked_for = {name for choice in chosen for name in choice.folders() if manifest.row(name)}
+    assert looked_for - {row.name for row in manifest.ROWS if row.package} == set(profile.weights)
 
 
 def test_what_no_backend_does_is_not_asked_for() -> None:
