@@ -96,13 +96,16 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 		exit 1; }
 	@touch $@
 
+# Each worker of the tests has a core: threads of theirs would only wait for one another.
+test test-ml: export OMP_NUM_THREADS = 1
+
 # Migrations, production settings and the API's schema are checked by tests/run/test_check.py.
 test: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	MEDIAHUB_DATA=.venv/check $(BIN)/mypy ml media apps mediahub tests bench
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/models
 
 test-ml: .venv-ml/installed
 	.venv-ml/bin/python -m pytest -n 2 --dist loadfile tests/models tests/ml/test_contract.py
