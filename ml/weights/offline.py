@@ -14,6 +14,7 @@ from .manifest import Weights, WeightsFile
 from .store import RECORD, FileRecord
 
 _MOST_FILES = 10_000
+_GATHERED = "~import"  # no file of a model has this name
 
 
 @dataclass(frozen=True)
@@ -213,24 +214,43 @@ def _record(name: str, path: Path, checksums: _Checksums, *, known: bool) -> Fil
 
 
 def _install(name: str, source: str, taken: list[tuple[Path, FileRecord]]) -> None:
-    """Copies are hashed again: what counts is what is on the models' disk."""
+    """Apart from what a `pull` fetched: copies of an import that ends early are of no use, and would fill the disk."""
     with store.incoming(name) as place:
-        records = []
-        for path, record in taken:
-            target = place / record.path
-            target.parent.mkdir(exist_ok=True)
-            if path.suffix == ".zip":
-                _unpack(path, target)
-            else:
-                shutil.copyfile(path, target)
-            checksum = sha256_of(target)
-            if record.sha256 and checksum != record.sha256:
-                target.unlink()
-                raise WeightsError(f"{path} changed while it was copied. Check the disk that it lies on.")
-            records.append(FileRecord(record.path, target.stat().st_size, checksum, record.known))
-        store.keep_only(place, {record.path.partition("/")[0] for record in records})
-        store.write_record(place, name, "imported", source, tuple(records))
-        store.publish(place, name)
+        store.ensure_room(name, place, sum(path.stat().st_size for path, _ in taken))
+        gathered = place / _GATHERED
+        shutil.rmtree(gathered, ignore_errors=True)
+        try:
+            gathered.mkdir()
+            records = tuple(_copied(path, gathered, record) for path, record in taken)
+            if _are_the_same(name, records):
+                store.keep_what_was_made_here(name, gathered)
+            store.write_record(gathered, name, "imported", source, records)
+            store.publish(gathered, name)
+        finally:
+            shutil.rmtree(gathered, ignore_errors=True)
+        shutil.rmtree(place)
+
+
+def _copied(path: Path, gathered: Path, record: FileRecord) -> FileRecord:
+    """Copies are hashed again: what counts is what is on the models' disk."""
+    target = gathered / record.path
+    target.parent.mkdir(exist_ok=True)
+    if path.suffix == ".zip":
+        _unpack(path, target)
+    else:
+        shutil.copyfile(path, target)
+    checksum = sha256_of(target)
+    if record.sha256 and checksum != record.sha256:
+        raise WeightsError(f"{path} changed while it was copied. Check the disk that it lies on.")
+    return FileRecord(record.path, target.stat().st_size, checksum, record.known)
+
+
+def _are_the_same(name: str, records: tuple[FileRecord, ...]) -> bool:
+    """What was exported from the installed weights, or measured on them, is true of these as well."""
+    installed = store.record(name)
+    return installed is not None and {(file.path, file.sha256) for file in installed.files} == {
+        (file.path, file.sha256) for file in records
+    }
 
 
 def _unpack(archive: Path, target: Path) -> None:

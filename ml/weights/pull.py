@@ -25,7 +25,6 @@ Progress = Callable[[str, int, int | None], None]
 
 _BLOCK = 1 << 18
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_SPARE = 64 * 1024 * 1024  # left free on the disk
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def pull(
             fetch = _Fetch(place, progress, patience or Patience())
             files = _from_archive(row, row.archive, fetch) if row.archive else _one_by_one(row, fetch)
             store.keep_only(place, {file.path for file in files})
-            _keep_what_was_made_here(row, place)
+            store.keep_what_was_made_here(row.name, place)
             record = store.write_record(place, row.name, "pulled", row.source, files)
             return Pulled(record, store.publish(place, row.name), fresh=True)
         except OSError as error:
@@ -114,14 +113,6 @@ def _keep_good_files(row: Weights, place: Path) -> None:
         old, new = store.folder(row.name) / file.path, place / file.path
         if file.sha256 and old.is_file() and not new.exists() and sha256_of(old) == file.sha256:
             os.link(old, new)
-
-
-def _keep_what_was_made_here(row: Weights, place: Path) -> None:
-    """Exported towers and measured thresholds lie in folders of their own, and outlive the mending of a file."""
-    old = store.folder(row.name)
-    for made in old.iterdir() if old.is_dir() else ():
-        if made.is_dir():
-            shutil.copytree(made, place / made.name, copy_function=os.link)
 
 
 def _one_by_one(row: Weights, fetch: "_Fetch") -> tuple[FileRecord, ...]:
@@ -300,12 +291,7 @@ def _refuse_insecure(url: str) -> None:
 def _refuse_small_disk(row: Weights, place: Path) -> None:
     here = sum(path.stat().st_size for path in place.iterdir() if path.is_file())
     unpacked = sum(file.size or 0 for file in row.files) if row.archive else 0
-    needed = row.size + unpacked - here + _SPARE
-    if (free := shutil.disk_usage(place).free) < needed:
-        raise WeightsError(
-            f"{row.name} needs {in_words(needed)} of room, and {in_words(free)} are free on the disk with "
-            f"{store.home()}. Free some room, or set MODEL_CACHE_DIR to a folder on another disk."
-        )
+    store.ensure_room(row.name, place, row.size + unpacked - here)
 
 
 def _starts_at(headers: http.client.HTTPMessage) -> int | None:

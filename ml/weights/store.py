@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal
 
-from .files import WeightsError, plain_name, sha256_of, sync
+from .files import WeightsError, in_words, plain_name, sha256_of, sync
 
 RECORD = "weights.json"
 #: In a model's folder: what `models export` made of it.
 EXPORT = "onnx"
+_SPARE = 64 * 1024 * 1024  # bytes left free on the disk
 # No name of a model has this sign.
 _OLD, _GONE, _LOCK = "~old", "~gone", "~lock"
 How = Literal["pulled", "imported", "exported"]
@@ -179,6 +180,23 @@ def _keep_one(name: str) -> None:
 
 def _unwritable(error: OSError) -> WeightsError:
     return WeightsError(f"The folder of models cannot be written to: {error}. Check MODEL_CACHE_DIR.")
+
+
+def ensure_room(name: str, place: Path, needed: int) -> None:
+    """Raises WeightsError where the disk of `place` has not so many bytes, and some to spare."""
+    if (free := shutil.disk_usage(place).free) < needed + _SPARE:
+        raise WeightsError(
+            f"{name} needs {in_words(needed + _SPARE)} of room, and {in_words(free)} are free on the disk with "
+            f"{home()}. Free some room, or set MODEL_CACHE_DIR to a folder on another disk."
+        )
+
+
+def keep_what_was_made_here(name: str, place: Path) -> None:
+    """Exported models and measured thresholds lie in folders of their own, and outlive the mending of a file."""
+    old = folder(name)
+    for made in old.iterdir() if old.is_dir() else ():
+        if made.is_dir() and not (place / made.name).exists():
+            shutil.copytree(made, place / made.name, copy_function=os.link)
 
 
 def keep_only(place: Path, names: set[str]) -> None:

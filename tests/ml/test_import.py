@@ -1,4 +1,6 @@
+import errno
 import hashlib
+import shutil
 import signal
 import struct
 import subprocess
@@ -227,6 +229,46 @@ def test_a_second_import_replaces_the_first(stick: Path, home: Path) -> None:
     import_folder(stick, name="own", rows=ROWS)
     assert sorted(path.name for path in (home / "own").iterdir()) == ["image.onnx", "weights.json"]
     assert (home / "own" / "image.onnx").read_bytes() == SHARPER
+
+
+def test_the_same_weights_again_keep_what_was_made_of_them(stick: Path, home: Path) -> None:
+    (stick / "sharp.onnx").write_bytes(SHARP)
+    import_folder(stick, rows=ROWS)
+    (home / "sharp" / "onnx").mkdir()
+    (home / "sharp" / "onnx" / "image.onnx").write_bytes(SHARPER)
+    import_folder(stick, rows=ROWS)
+    assert (home / "sharp" / "onnx" / "image.onnx").read_bytes() == SHARPER
+    (stick / "sharp.onnx").write_bytes(SHARPER)
+    import_folder(stick, name="sharp", trust=True, rows=ROWS)
+    assert not (home / "sharp" / "onnx").exists()
+
+
+def test_an_import_that_ends_early_leaves_nothing_of_it_on_the_disk(
+    stick: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with incoming("own") as place:
+        (place / "image.onnx.part").write_bytes(b"fetched by another command")
+    (stick / "image.onnx").write_bytes(SHARP)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(WeightsError, match=r"disk .* is full"):
+        import_folder(stick, name="own", rows=ROWS)
+    assert [path.name for path in (home / ".incoming" / "own").iterdir()] == ["image.onnx.part"]
+    assert installed() == []
+
+
+def test_nothing_is_copied_where_there_is_no_room_for_all(
+    stick: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (stick / "image.onnx").write_bytes(SHARP)
+    usage = shutil.disk_usage(stick)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage._replace(free=1000))
+    with pytest.raises(WeightsError, match=r"own needs 67.* of room, and 1.0 kB are free"):
+        import_folder(stick, name="own", rows=ROWS)
+    assert not (home / "own").exists()
 
 
 def test_an_installed_model_can_be_imported_again_from_a_copy_of_it(stick: Path, home: Path) -> None:
