@@ -42,7 +42,8 @@ class Slot:
         return next((one for one in self.in_order() if one.state == "in" or one.what_is_missing() is None), None)
 
     def begin(self) -> Candidate:
-        """The first candidate that loads, in use; raises the first one's error when none does."""
+        """The first candidate that loads, in use. When none does, raises the first lack of memory, which may pass by
+        itself; else the first one's error."""
         errors: list[Exception] = []
         for candidate in self.in_order():
             try:
@@ -50,10 +51,12 @@ class Slot:
             except ClosedError:
                 raise
             except Exception as error:  # noqa: BLE001 - one that does not load must not keep the next from its turn
-                logger.warning("%s does not load: %s", candidate.choice.row.key, error)
-                candidate.last_error = str(error) or type(error).__name__
+                told = str(error) or type(error).__name__
+                if told != candidate.last_error:  # once, not with every batch
+                    logger.warning("%s does not load: %s", candidate.choice.row.key, told)
+                candidate.last_error = told
                 errors.append(error)
-        raise errors[0]
+        raise next(filter(is_out_of_memory, errors), errors[0])
 
     def begin_with(self, candidate: Candidate) -> Candidate:
         """It, or its twin on the processor when the GPU has no memory for it."""

@@ -72,6 +72,9 @@ class Echo(Backend[str, EmbedOptions, list[str], list[str], Word]):
     def variants(self) -> list[dict[str, Any]]:
         return [{"pace": pace} for pace in ("quick", "wrong", "impossible", "renamed")]
 
+    def missing_weights(self) -> str | None:
+        return "Not installed: absent." if self.name == "absent" else None
+
     def load(self, device: Device | None) -> Device:
         assert self._device is None
         if self.name == "unloadable" or self.pace == "impossible":

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from ml import Failure, Runtime
 from ml.slot import COOL_DOWN_SECONDS, STRIKES
-from tests.ml.echo import ONE, Clock, House, echo
+from tests.ml.echo import ONE, TWO, Clock, House, echo
 
 BOTH: Any = {"one": [echo(name="weak"), echo(name="strong")]}
 
@@ -84,6 +86,24 @@ def test_one_that_does_not_load_leaves_its_turn_to_the_next(house: House) -> Non
         assert who(runtime, "a") == ["strong"]
         assert runtime.status()[0].last_error == "half a file"
         assert runtime.memory_mb == 1
+
+
+def test_a_lack_of_memory_is_said_before_what_is_not_installed(house: House) -> None:
+    """It may pass by itself: whoever waits for an installation would wait for ever."""
+    setting: Any = {"one": [echo(name="absent"), echo(name="strong", memory_mb=4)], "two": echo(memory_mb=4)}
+    with Runtime(setting, memory_mb=6) as runtime:
+        with runtime.pinned(TWO):
+            assert who(runtime, "a") == ["out_of_memory"]
+        assert who(runtime, "a") == ["strong"]
+
+
+def test_what_is_not_installed_is_logged_once_and_not_with_every_batch(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Runtime({"one": [echo(name="absent"), echo(name="strong")]}) as runtime:
+        assert who(runtime, *"abcdefghijkl") == ["strong"] * 12
+        assert who(runtime, "a") == ["strong"]
+    assert [record.getMessage() for record in caplog.records] == ["echo does not load: Not installed: absent."]
 
 
 def test_when_all_rest_the_best_one_works(house: House) -> None:
