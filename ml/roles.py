@@ -177,7 +177,16 @@ def _sound_problem(sound: Sound) -> str | None:
 def _text_problem(text: object) -> str | None:
     if not isinstance(text, str):
         return "This is not a text."
-    return None if text.strip() else "This text is empty."
+    return _half_a_letter(text) or (None if text.strip() else "This text is empty.")
+
+
+def _half_a_letter(text: str) -> str | None:
+    """Half of a pair, as a cut JSON or the name of a file may hold it: neither tokenizers nor endpoints take it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "This text holds half a letter, which cannot be read."
+    return None
 
 
 def _seen_problem(seen: object) -> str | None:
@@ -193,7 +202,9 @@ def _question_problem(question: object) -> str | None:
 
 
 def _prompt_problem(prompt: object) -> str | None:
-    return _text_problem(prompt.text) if isinstance(prompt, Prompt) else "This is not a prompt."
+    if not isinstance(prompt, Prompt):
+        return "This is not a prompt."
+    return _text_problem(prompt.text) or _half_a_letter(prompt.system)
 
 
 OCR: Role[Picture, OcrOptions, PageText] = Role("ocr", OcrOptions, PageText, _picture_problem)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml import OCR, BackendSetting, Failure, PageText, Picture, Runtime, SettingsError
+from ml import LLM, OCR, TEXT_EMBEDDER, BackendSetting, Failure, PageText, Picture, Prompt, Runtime, SettingsError
 from ml.backends import fake
 from tests.ml.pages import plain
 
@@ -31,6 +31,13 @@ def test_only_the_guilty_item_of_a_batch_fails() -> None:
     pictures = [plain((0, 0, 0)), as_jpeg(plain(fake.FAILS_ON)), plain((255, 255, 255))]
     with Runtime({"ocr": FAKE}) as runtime:
         assert texts(list(runtime.map(OCR, pictures))) == ["average #000000", "bad_item", "average #ffffff"]
+
+
+@pytest.mark.parametrize("text", ["cut \ud83d", "\udcff.jpg", Prompt("cut \ud83d"), Prompt("Go on.", "cut \ud83d")])
+def test_half_a_letter_is_the_items_fault(text: str | Prompt) -> None:
+    """Half of a pair, as a cut JSON or the name of a file holds it."""
+    problem = LLM.problem(text) if isinstance(text, Prompt) else TEXT_EMBEDDER.problem(text)
+    assert problem == "This text holds half a letter, which cannot be read."
 
 
 def test_a_written_picture_is_read_back_after_jpeg_and_resizing() -> None:
