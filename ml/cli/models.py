@@ -8,7 +8,7 @@ from dataclasses import asdict
 from itertools import chain, groupby, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from .. import machine, profiles, registry
 from ..analysis import opened, pictures_in
@@ -17,6 +17,7 @@ from ..packages import command_for, missing_packages
 from ..probe import Trial, measure, remember
 from ..roles import DETECTOR, FACES, IMAGE_EMBEDDER, OCR, Picture, Role
 from ..runtime import Runtime
+from ..sentences import CONFIG, TOKENIZER
 from ..settings import Choice, choices
 from ..weights import check, manifest, store
 from ..weights.files import WeightsError, in_words
@@ -239,16 +240,13 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from ..export import ExportError
 
-    row = known_row(arguments.name)
-    export = next((_EXPORTERS[backend] for backend in row.backends if backend in _EXPORTERS), None)
-    if export is None:
-        raise WeightsError(_why_no_export(row))
+    name, export = _exporter(arguments.name)
     pictures = _some_of(arguments.pictures) if arguments.pictures else []
     try:
-        verdicts = export(row.name, pictures)
+        verdicts = export(name, pictures)
     except (ExportError, NotInstalled) as error:
         raise WeightsError(str(error)) from error
-    store.note_export(row.name, f"{row.name} in {store.folder(row.name)}")
+    store.note_export(name, f"{name} in {store.folder(name)}")
     heads = ["precision", *verdicts[0].figures, ""]
     lines = [
         [verdict.precision, *verdict.figures.values(), "kept" if verdict.kept else "drifted too far; not kept"]
@@ -256,6 +254,22 @@ def _export(arguments: argparse.Namespace) -> int:
     ]
     _say(_table(heads, lines))
     return 0
+
+
+def _exporter(name: str) -> "tuple[str, _Exporter]":
+    """With the name as it is written. Of models of one's own, those of sentences are told by their files."""
+    if manifest.row(name) is None and store.record(name):
+        if all((store.folder(name) / file).is_file() for file in (TOKENIZER, CONFIG)):
+            return name, _export_text
+        raise WeightsError(
+            f"{name} is one of your own. Of those only sentence models can be exported, and it lacks {TOKENIZER} or "
+            f"{CONFIG}. If it is another form of a known model, import it again by that name: --as NAME --trust."
+        )
+    row = known_row(name)
+    export = next((_EXPORTERS[backend] for backend in row.backends if backend in _EXPORTERS), None)
+    if export is None:
+        raise WeightsError(_why_no_export(row))
+    return row.name, export
 
 
 def _some_of(place: Path) -> list[Picture]:
@@ -333,8 +347,10 @@ def _export_voiceprints(name: str, _pictures: Sequence[Picture]) -> Sequence[_Ve
     return export(name)
 
 
+_Exporter: TypeAlias = Callable[[str, Sequence[Picture]], Sequence[_Verdict]]
+
 #: By the backend that runs what comes out.
-_EXPORTERS: Mapping[str, Callable[[str, Sequence[Picture]], Sequence[_Verdict]]] = {
+_EXPORTERS: Mapping[str, _Exporter] = {
     "open_clip_onnx": _export_towers,
     "ram_plus": _export_tagger,
     "yolo_onnx": _export_detector,

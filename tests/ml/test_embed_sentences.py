@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ml import TEXT_EMBEDDER, Failure, Runtime, Vector
+from ml.cli import main
 from ml.export_text import export, verify
 from ml.sentences import CONFIG, LIMIT, NUMBERS, TOKENIZER, SentenceModel
 from ml.weights import manifest
@@ -119,6 +120,19 @@ def test_bare_numbers_name_the_export(folder: Path, tmp_path: Path) -> None:
     assert isinstance(failure, Failure)
     assert (failure.kind, failure.retryable) == ("not_installed", True)
     assert "models export" in failure.message
+
+
+def test_bare_numbers_under_a_name_of_ones_own_become_a_model_by_commands_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path))
+    assert main(["models", "import", str(minilm.published()), "--as", "our-own"]) == 0
+    assert main(["models", "export", "our-own"]) == 0
+    assert main(["models", "verify", "our-own"]) == 0
+    assert "our-own/onnx  whole" in capsys.readouterr().out
+    (vector,) = vectors(Path("our-own"), ["dog"])
+    assert isinstance(vector, Vector)
+    assert vector.space == "our-own/fp32"
 
 
 def test_what_its_publisher_exported_is_made_smaller_without_the_bare_numbers(tmp_path: Path) -> None:

@@ -161,6 +161,14 @@ def test_a_model_of_ones_own_is_shown_as_it_was_written_down(stick: Path, capsys
     assert json.loads(capsys.readouterr().out)["how"] == "imported"
 
 
+def test_a_model_of_ones_own_of_an_unknown_kind_is_not_exported(
+    stick: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["models", "import", str(stick), "--as", "our-own"])
+    assert main(["models", "export", "our-own"]) == 1
+    assert "our-own is one of your own." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("tags", ["0", "-5", "nan", "many", "1e9"])
 def test_so_many_tags_a_photo_are_none(tags: str, stick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
