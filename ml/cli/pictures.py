@@ -56,7 +56,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
     wished = {part.role.key: wishes[part.role.key] for part in parts if part.role.key in wishes}
     with Runtime(wished, measured=home()) as runtime:
         for result in analyze(_all(arguments.places), runtime, parts):
-            _print(json.dumps(result, ensure_ascii=False, indent=2 if alone else None))
+            _print_json(result, indent=2 if alone else None)
             if alone and result["refused"]:
                 sys.stderr.write(f"{result['refused']['reason']}\n")
             # Without a model there are still facts, but not what was asked for.
@@ -96,7 +96,7 @@ def _compare(arguments: argparse.Namespace) -> int:
             picture = results[0]["picture"]
             done |= any(_has_any(result, [part]) for result in results)
             if arguments.json:
-                _print(json.dumps({"picture": picture, "role": part.role.key, "results": results}, ensure_ascii=False))
+                _print_json({"picture": picture, "role": part.role.key, "results": results})
             else:
                 _print(f"\n{picture}\n" + _side_by_side([_in_words(part, result) for result in results]))
     return 0 if done else 1
@@ -145,6 +145,17 @@ def _side_by_side(columns: list[list[str]]) -> str:
     return "\n".join(f"{one:{_COLUMN}} | {other}".rstrip() for one, other in zip_longest(left, right, fillvalue=""))
 
 
+def _print_json(value: object, indent: int | None = None) -> None:
+    """What this output has no letters for is escaped: the name of a file may be no text at all."""
+    words = json.dumps(value, ensure_ascii=False, indent=indent)
+    _print(words if words == _writable(words) else json.dumps(value, indent=indent))
+
+
+def _writable(words: str) -> str:
+    encoding = sys.stdout.encoding or "utf-8"
+    return words.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def _print(words: str) -> None:
-    sys.stdout.write(words + "\n")
+    sys.stdout.write(_writable(words) + "\n")
     sys.stdout.flush()

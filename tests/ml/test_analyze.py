@@ -1,4 +1,6 @@
+import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any, get_args
 
@@ -185,3 +187,18 @@ def test_a_receipts_total_is_in_its_answer(material: Path, capsys: pytest.Captur
     name, facts = next(iter(truth.items()))
     main(["ocr", str(next((material / "documents" / "receipts").glob(f"{Path(name).stem}.*")))])
     assert facts["fields"]["total"].lstrip("RM $") in json.loads(capsys.readouterr().out)["text"]["text"]
+
+
+@pytest.mark.parametrize("name", ["\udcff\udcfe.png", "\u732b \U0001f600.png"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_name_that_the_terminal_cannot_show_stops_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, encoding: str
+) -> None:
+    """Old disks hold names in other letters than this machine's."""
+    shutil.copy(folder / "morning.png", folder / name)
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding=encoding))
+    main(["analyze", str(folder / name), str(folder / "notes.txt"), "--only", "caption"])
+    answers = [json.loads(line) for line in raw.getvalue().decode(encoding).splitlines()]
+    assert str(folder / name) in [answer["picture"] for answer in answers]
+    assert main(["compare", "ocr", "fake", "fake", str(folder / name)]) == 0
