@@ -189,8 +189,7 @@ def test_a_receipts_total_is_in_its_answer(material: Path, capsys: pytest.Captur
     assert facts["fields"]["total"].lstrip("RM $") in json.loads(capsys.readouterr().out)["text"]["text"]
 
 
-@pytest.mark.parametrize("name", ["\udcff\udcfe.png", "\u732b \U0001f600.png"])
-@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize(("name", "encoding"), [("\udcff\udcfe.png", "utf-8"), ("\u732b \U0001f600.png", "ascii")])
 def test_a_name_that_the_terminal_cannot_show_stops_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, encoding: str
 ) -> None:
