@@ -1,7 +1,7 @@
 """Everything that the installed models see in a picture, as plain JSON values of a fixed shape.
 
-The shape is `analysis.schema.json`. A part that could not be done is null and named among `problems`; the others are
-done all the same. Foreign files are opened by `media`'s sandbox only.
+The shape is `analysis.schema.json`. A part that could not be done is null and named among `problems`, one that was
+half done is only named; the others are done all the same. Foreign files are opened by `media`'s sandbox only.
 """
 
 import os
@@ -44,12 +44,14 @@ class Looked:
 
 @dataclass(frozen=True)
 class Part:
-    """One key of the answer. `item`: what of a picture its model looks at. `plain`: the result as JSON values."""
+    """One key of the answer. `item`: what of a picture its model looks at. `plain`: the result as JSON values.
+    `half`: whether the result lacks what the backend of choice would have seen."""
 
     name: str
     role: Role[Any, Any, Any]
     item: Callable[[Looked], Any]
     plain: Callable[[Any], Plain]
+    half: Callable[[Any], bool] = lambda _result: False
 
 
 def analyze(paths: Iterable[Path], runtime: Runtime, parts: "Sequence[Part] | None" = None) -> Iterator[Plain]:
@@ -109,8 +111,10 @@ def _answers(looked: list[Looked], runtime: Runtime, parts: "Sequence[Part]") ->
         seconds = (time.perf_counter() - began) / max(1, len(good))
         for (one, result), answer in zip(good, answers_of_part, strict=True):
             result["seconds"][part.name] = round(seconds, 3)
+            problem = answer if isinstance(answer, Failure) else _half(runtime, part, answer)
+            if problem:
+                result["problems"].append({"part": part.name, "kind": problem.kind, "message": problem.message})
             if isinstance(answer, Failure):
-                result["problems"].append({"part": part.name, "kind": answer.kind, "message": answer.message})
                 continue
             if isinstance(answer, Vector):
                 one.vector = answer
@@ -122,6 +126,14 @@ def _asked(runtime: Runtime, part: "Part", items: list[Any]) -> list[Any]:
     if all(status.role != part.role.key for status in runtime.status()):
         return [Failure("not_installed", f"No backend is set for the {part.name}.", retryable=True)] * len(items)
     return list(runtime.map(part.role, items))
+
+
+def _half(runtime: Runtime, part: "Part", answer: Any) -> Failure | None:
+    if not part.half(answer):
+        return None
+    states = (status for status in runtime.status() if status.role == part.role.key)
+    missing = next((status.last_error for status in states if not status.installed), None)
+    return Failure("not_installed", missing, retryable=True) if missing else None
 
 
 def _wish(number: int, path: Path, folder: Path) -> Wish:
@@ -242,6 +254,11 @@ def _faces(faces: Faces) -> Plain:
     }
 
 
+def _nobody_is_told(faces: Faces) -> bool:
+    """Faces were found, and nothing that tells one person from another."""
+    return any(face.vector is None for face in faces.faces)
+
+
 def _caption(description: Description) -> Plain:
     return {
         "model": str(description.model),
@@ -266,6 +283,6 @@ PARTS: tuple[Part, ...] = (
     Part("embedding", IMAGE_EMBEDDER, lambda looked: looked.preview, _embedding),
     Part("tags", TAGGER, lambda looked: Seen(looked.preview, looked.vector), _tags),
     Part("things", DETECTOR, lambda looked: looked.preview, _things),
-    Part("faces", FACES, lambda looked: looked.preview, _faces),
+    Part("faces", FACES, lambda looked: looked.preview, _faces, half=_nobody_is_told),
     Part("caption", CAPTIONER, lambda looked: looked.preview, _caption),
 )

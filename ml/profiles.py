@@ -7,7 +7,7 @@ from typing import Any, Literal
 from . import registry
 from .machine import Machine
 from .packages import missing_packages
-from .settings import BackendSetting
+from .settings import BackendSetting, choices
 from .weights import manifest
 
 
@@ -191,14 +191,14 @@ def local_settings() -> dict[str, list[BackendSetting]]:
     """
     wishes: dict[str, list[BackendSetting]] = {}
     for profile in PROFILES:
-        for choice in profile.choices:
-            wishes.setdefault(choice.role, []).append(_setting(choice))
+        for chosen in profile.choices:
+            wishes.setdefault(chosen.role, []).append(_setting(chosen))
     for row in registry.BACKENDS:
         if row.proof != "designed" and not row.leaves_house:
             wishes.setdefault(row.role, []).append({"BACKEND": row.key})
     # Faces are found without a recogniser, too; who it is stays open.
     wishes["faces"].append({"BACKEND": "yunet_sface", "OPTIONS": {"recogniser": ""}})
-    return {role: _once(choices) for role, choices in wishes.items()}
+    return {role: _once(role, wished) for role, wished in wishes.items()}
 
 
 def size(names: Iterable[str]) -> tuple[int, bool]:
@@ -220,5 +220,7 @@ def _setting(choice: Chosen) -> BackendSetting:
     return {"BACKEND": choice.backend}
 
 
-def _once(choices: list[BackendSetting]) -> list[BackendSetting]:
-    return [choice for number, choice in enumerate(choices) if choice not in choices[:number]]
+def _once(role: str, wished: list[BackendSetting]) -> list[BackendSetting]:
+    """Each backend once, whether its options are named or are so anyway."""
+    built = [choice.build() for choice in choices(role, wished)]
+    return [wish for number, wish in enumerate(wished) if built[number] not in built[:number]]

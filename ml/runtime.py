@@ -95,8 +95,12 @@ class Runtime:
         and never more than three batches beyond the last one.
 
         Items are read in the caller's thread. Closing the iterator ends the work after the batch that is at work.
+        Raises TypeError at once for the options of another role.
         """
-        return self._map(self._slot(role), role, iter(items), role.options() if options is None else options)
+        wished = role.options() if options is None else options
+        if not isinstance(wished, role.options):
+            raise TypeError(f"{role.key} takes {role.options.__name__}, not {type(wished).__name__}.")
+        return self._map(self._slot(role), role, iter(items), wished)
 
     def _map(
         self, slot: Slot, role: Role[Item, Options, Result], items: Iterator[Item], options: Options

@@ -24,6 +24,8 @@ def main(words: list[str] | None = None) -> int:
     models.add_arguments(commands.add_parser("models", help="install, check and choose models"))
     pictures.add_commands(commands)
     commands.add_parser("status", help="which models answer for which work, as JSON").set_defaults(run=_status)
+    if "" in (words if words is not None else sys.argv[1:]):
+        parser.error("one of the words is empty; a variable that is not set?")
     return run(parser.parse_args(words))
 
 
@@ -42,9 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.filename is None:
-            raise
-        sys.stderr.write(f"{error.filename} cannot be used: {error.strerror}.\n")
+        sys.stderr.write(f"{error.filename or 'The output'} cannot be used: {error.strerror or error}.\n")
+        if error.filename is None:  # what was not written must not be tried again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped.\n")

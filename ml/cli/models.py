@@ -80,9 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _some_tags(words: str) -> float:
-    number = float(words)
+    try:
+        number = float(words)
+    except ValueError:
+        number = 0
     if not 0 < number <= _MOST_TAGS:
-        raise argparse.ArgumentTypeError(f"{words} is not between 0 and {_MOST_TAGS}")
+        raise argparse.ArgumentTypeError(f"{words} is no number between 0 and {_MOST_TAGS}")
     return number
 
 

@@ -1,6 +1,8 @@
 import io
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -157,6 +159,22 @@ def test_what_is_typed_wrongly_is_not_understood(
     assert main(["compare", "ocr", "fake", backend, str(folder / "morning.png")]) == 2
     printed = capsys.readouterr().err
     assert "An option is written NAME=VALUE." in printed or "must be of type str, not 2." in printed
+
+
+@pytest.mark.parametrize("words", [["analyze", ""], ["models", "import", ""]])
+def test_an_empty_word_is_not_the_folder_that_one_is_in(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert "one of the words is empty" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_output_that_is_full_is_said_in_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ml", "status"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "The output cannot be used: No space left on device.\n")
 
 
 def test_two_backends_stand_side_by_side(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,12 +198,16 @@ def test_an_imported_finder_finds_a_face_by_commands_alone(
     assert main(["models", "import", str(material / "models" / "face")]) == 0
     capsys.readouterr()
     assert main(["analyze", str(material / "photos" / PORTRAIT), "--only", "faces"]) == 0
-    answer = json.loads(capsys.readouterr().out)["faces"]
+    analysis = json.loads(capsys.readouterr().out)
+    answer = analysis["faces"]
     assert answer["model"] == "yunet@1"
     (face,) = answer["faces"]
     assert face["box"] == pytest.approx([0.41, 0.08, 0.67, 0.37], abs=0.03)
     assert (face["space"], len(face["landmarks"])) == (None, 5)
     assert face["quality"] > 0.9
+    (lacking,) = analysis["problems"]  # who it is
+    assert (lacking["part"], lacking["kind"]) == ("faces", "not_installed")
+    assert "Run: python -m ml models pull sface" in lacking["message"]
 
 
 def test_half_a_file_says_what_to_do(yunet: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ml import LLM, OCR, TEXT_EMBEDDER, BackendSetting, Failure, PageText, Picture, Prompt, Runtime, SettingsError
 from ml.backends import fake
+from ml.roles import EmbedOptions
 from tests.ml.pages import plain
 
 FAKE: BackendSetting = {"BACKEND": "fake"}
@@ -31,6 +32,11 @@ def test_only_the_guilty_item_of_a_batch_fails() -> None:
     pictures = [plain((0, 0, 0)), as_jpeg(plain(fake.FAILS_ON)), plain((255, 255, 255))]
     with Runtime({"ocr": FAKE}) as runtime:
         assert texts(list(runtime.map(OCR, pictures))) == ["average #000000", "bad_item", "average #ffffff"]
+
+
+def test_the_options_of_another_role_are_refused_before_anything_is_read() -> None:
+    with Runtime({"ocr": FAKE}) as runtime, pytest.raises(TypeError, match="ocr takes OcrOptions, not EmbedOptions"):
+        runtime.map(OCR, iter([]), EmbedOptions())  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("text", ["cut \ud83d", "\udcff.jpg", Prompt("cut \ud83d"), Prompt("Go on.", "cut \ud83d")])

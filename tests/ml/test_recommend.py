@@ -77,6 +77,12 @@ def test_without_settings_every_backend_of_this_machine_is_tried_and_none_beyond
     assert not {key for _, key in used} & {"fake", "vlm", "openai_text"}
 
 
+def test_without_settings_no_backend_is_tried_twice() -> None:
+    for role, wishes in profiles.local_settings().items():
+        built = [(choice.row.key, choice.build()) for choice in choices(role, wishes)]
+        assert not [one for number, one in enumerate(built) if one in built[:number]], role
+
+
 def test_the_command_says_machine_models_costs_and_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "recommend", "--profile", "lite"]) == 0
     printed = capsys.readouterr().out
