@@ -96,7 +96,8 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 		exit 1; }
 	@touch $@
 
-# Each worker of the tests has a core: threads of theirs would only wait for one another.
+# Workers of tests that compute in several threads would wait for one another. Three keep two cores busy: much of what
+# they do is waiting for the processes that they watch.
 test test-ml: export OMP_NUM_THREADS = 1
 
 # Migrations, production settings and the API's schema are checked by tests/run/test_check.py.
@@ -105,7 +106,7 @@ test: .venv/installed-dev
 	$(BIN)/ruff format --check
 	MEDIAHUB_DATA=.venv/check $(BIN)/mypy ml media apps mediahub tests bench
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/models
+	$(BIN)/python -m pytest -n 3 --dist loadfile --ignore=tests/models
 
 test-ml: .venv-ml/installed
 	.venv-ml/bin/python -m pytest -n 2 --dist loadfile tests/models tests/ml/test_contract.py
