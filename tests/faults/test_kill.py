@@ -31,15 +31,17 @@ SCAN_POINTS = ["scan.rows", "scan.chunk"]
 FOLDER = 12  # pictures of a folder that is scanned
 WORKER_POINTS = [f"{place}.{step.name}" for step in STEPS for place in ("commit", "step")]
 
-# The sweeper comes once a minute; here it comes often, so that the test need not wait for it.
+# The sweepers come once a minute; here they come often, so that the tests need not wait for them.
 SWEEP = """
 import sys, threading, time
 from django.db import connections, Error
-from apps.ingest.services import sweep
+from apps.ingest import services as ingest
+from apps.jobs import services as jobs
 threading.Thread(target=lambda: (sys.stdin.read(), __import__("os")._exit(0)), daemon=True).start()
 while True:
     try:
-        sweep()
+        ingest.sweep()
+        jobs.sweep()
     except Error:
         connections.close_all()
     time.sleep(0.5)
