@@ -17,7 +17,7 @@ from . import weights
 from .backend import BadItem, NotInstalled
 from .cuts import three
 from .devices import Device
-from .engines.ort import OrtModel
+from .engines.ort import opened
 from .results import ModelName, Numbers, PatchMap
 from .roles import Picture
 from .towers import PRECISIONS, folder_of
@@ -109,11 +109,9 @@ class PatchTower:
         self.eye = Eye.read(folder)
         try:
             self._positions: Numbers = np.load(folder / POSITIONS)
-            self._model = OrtModel(folder / file_of(precision), device=device, threads=threads)
-        except ImportError:
-            raise
-        except Exception as error:  # what ONNX Runtime raises for half a file has no public base class
-            raise NotInstalled(f"The model in {folder} cannot be read. Export it again. ({error})") from error
+        except ValueError as error:
+            raise NotInstalled(f"{folder / POSITIONS} cannot be read. Export the model again. ({error})") from error
+        self._model = opened(folder / file_of(precision), "Export the model again.", device=device, threads=threads)
         sides = [list(self._model.output_shape)[-1], self._positions.shape[-1]]
         if self._model.inputs != ["pictures", "positions"] or sides != [self.eye.numbers] * 2:
             raise NotInstalled(f"The files in {folder} do not fit {DESCRIPTION} beside them. Export the model again.")

@@ -6,7 +6,7 @@ from . import weights
 from .backend import NotInstalled
 from .cuts import Cut
 from .devices import Device
-from .engines.ort import OrtModel
+from .engines.ort import opened
 from .results import Numbers
 from .towers import PRECISIONS, folder_of
 
@@ -18,12 +18,7 @@ class Tagger:
     """`tags`: how many it knows. Raises NotInstalled for a file that cannot be read, or is another model."""
 
     def __init__(self, path: Path, *, device: Device | None, threads: int) -> None:
-        try:
-            self._model = OrtModel(path, device=device, threads=threads)
-        except ImportError:
-            raise
-        except Exception as error:  # what ONNX Runtime raises for half a file has no public base class
-            raise NotInstalled(f"{path} cannot be read. Export the model again. ({error})") from error
+        self._model = opened(path, "Export the model again.", device=device, threads=threads)
         shape, tags = list(self._model.input_shape), list(self._model.output_shape)[-1]
         if len(shape) != 4 or not isinstance(side := shape[-1], int) or not isinstance(tags, int):
             raise NotInstalled(f"{path} is no RAM++. Export the model again.")

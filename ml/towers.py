@@ -11,7 +11,7 @@ from . import weights
 from .backend import NotInstalled
 from .cuts import Cut
 from .devices import Device
-from .engines.ort import OrtModel
+from .engines.ort import OrtModel, opened
 from .results import ModelName, Numbers, Vector
 from .tokens import Cleaning, Tokenizer, Tokens, TokenTable
 
@@ -122,12 +122,7 @@ def missing(name: str, precision: str, *files: str) -> str | None:
 
 
 def _opened(folder: Path, file: str, towers: Towers, device: Device | None, threads: int) -> OrtModel:
-    try:
-        model = OrtModel(folder / file, device=device, threads=threads)
-    except ImportError:
-        raise
-    except Exception as error:  # what ONNX Runtime raises for half a file has no public base class
-        raise NotInstalled(f"{folder / file} cannot be read. Export the model again. ({error})") from error
+    model = opened(folder / file, "Export the model again.", device=device, threads=threads)
     first = {"image.": "pictures", "text.": "embedded"}[file[: file.index(".") + 1]]
     if model.inputs[:1] != [first] or list(model.output_shape)[1:] != [towers.dimensions]:
         raise NotInstalled(f"{folder / file} does not fit {DESCRIPTION} beside it. Export the model again.")

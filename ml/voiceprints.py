@@ -16,7 +16,7 @@ import numpy as np
 from . import weights
 from .backend import NotInstalled
 from .devices import Device
-from .engines.ort import OrtModel
+from .engines.ort import opened
 from .results import Numbers
 from .roles import Sound
 from .speakers import Spoken, in_blocks, in_turns, joined
@@ -44,12 +44,7 @@ class Voiceprints:
     """The exported model. Raises NotInstalled for a file that cannot be read, or is another model."""
 
     def __init__(self, path: Path, *, device: Device | None, threads: int) -> None:
-        try:
-            self._model = OrtModel(path, device=device, threads=threads)
-        except ImportError:
-            raise
-        except Exception as error:  # what ONNX Runtime raises for half a file has no public base class
-            raise NotInstalled(f"{path} cannot be read. Export the model again. ({error})") from error
+        self._model = opened(path, "Export the model again.", device=device, threads=threads)
         if list(self._model.input_shape)[1:] != [FRAMES, BANDS] or list(self._model.output_shape)[1:] != [NUMBERS]:
             raise NotInstalled(f"{path} is no model of voices. Export the model again.")
 

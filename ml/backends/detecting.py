@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..backend import Backend, NotInstalled
 from ..boxes import Layout, Place, best_apart, lay
 from ..devices import Device
-from ..engines.ort import OrtModel
+from ..engines.ort import OrtModel, opened
 from ..options import BatchSize, Megabytes, Threads
 from ..results import ModelName, Numbers, Thing, Things
 from ..roles import DetectOptions, Picture
@@ -123,17 +123,12 @@ class OnnxDetector(Backend[Picture, DetectOptions, Laid, Found, Things]):
         return there[0] if len(there) == 1 else place / f"{place.name}.onnx"
 
     def load(self, device: Device | None) -> Device:
-        try:
-            model = self.opened(device)
-        except (ImportError, MemoryError):
-            raise
-        except Exception as error:  # what ONNX Runtime raises for half a file has no public base class
-            raise NotInstalled(f"{self.file} cannot be read: {error}. Install {self.weights} again.") from error
+        model = self.opened(device)
         try:
             self._names = self.names_for(model, model.each(np.zeros((1, 3, *self.size(model)), np.float32)))
         except MemoryError:
             raise
-        except Exception as error:  # nor has what it raises for an input that the model does not take
+        except Exception as error:  # what is raised for an input that the model does not take has no base class
             message = f"{self.file} is no model of {self.family}: {error}."
             raise NotInstalled(f"{message} Put one there, or choose the backend that it was made for.") from error
         self._model = model
@@ -145,7 +140,7 @@ class OnnxDetector(Backend[Picture, DetectOptions, Laid, Found, Things]):
         return height, width
 
     def opened(self, device: Device | None) -> OrtModel:
-        return OrtModel(self.file, device=device, threads=self.threads)
+        return opened(self.file, f"Install {self.weights} again.", device=device, threads=self.threads)
 
     def unload(self) -> None:
         self._model = None

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..boxes import from_centres
 from ..coco import usual
 from ..devices import Device
-from ..engines.ort import OrtModel
+from ..engines.ort import OrtModel, opened
 from ..results import Numbers
 from ..towers import folder_of
 from ..weights import folder, missing
@@ -50,7 +50,8 @@ class YoloOnnx(OnnxDetector):
         return missing(self.weights, checkpoint.name) or export
 
     def opened(self, device: Device | None) -> OrtModel:
-        return OrtModel(self.file, device=device, threads=self.threads, tensorrt=self.tensorrt)
+        again = f"Export {self.weights} again."
+        return opened(self.file, again, device=device, threads=self.threads, tensorrt=self.tensorrt)
 
     def size(self, model: OrtModel) -> tuple[int, int]:
         """Where the model leaves it open, what it was exported for."""

@@ -12,7 +12,7 @@ from .. import align
 from ..backend import NotInstalled
 from ..boxes import STRIDES, cells, from_centres
 from ..devices import Device
-from ..engines.ort import OrtModel
+from ..engines.ort import OrtModel, opened
 from ..options import Between, Megabytes, Share
 from ..results import ModelName, Numbers
 from ..roles import Picture
@@ -123,12 +123,7 @@ def _missing(weights: str) -> str | None:
 
 
 def _opened(weights: str, device: Device | None, threads: int) -> OrtModel:
-    try:
-        return OrtModel(_file(weights), device=device, threads=threads)
-    except (ImportError, MemoryError):
-        raise
-    except Exception as error:  # what ONNX Runtime raises for half a file has no public base class
-        raise NotInstalled(f"{_file(weights)} cannot be read: {error}. Install {weights} again.") from error
+    return opened(_file(weights), f"Install {weights} again.", device=device, threads=threads)
 
 
 def _check(

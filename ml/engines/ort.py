@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..backend import NotInstalled
 from ..devices import Device, wanted
 
 if TYPE_CHECKING:
@@ -75,9 +76,28 @@ class OrtModel:
         try:
             return self._session.run(None, {name: array for name, array in arrays.items() if name in self.inputs})
         except Exception as error:  # its exceptions have no public base class
-            if "allocate memory" in str(error) or "bad_alloc" in str(error):
+            if _lacks_memory(error):
                 raise MemoryError(str(error)) from error
             raise
+
+
+def opened(path: Path, again: str, *, device: Device | None, threads: int, tensorrt: bool = False) -> OrtModel:
+    """The model of a file that may be half of one: then NotInstalled says so, and `again`, what to do about it.
+
+    Raises ImportError when ONNX Runtime is not installed, MemoryError when there is not enough.
+    """
+    try:
+        return OrtModel(path, device=device, threads=threads, tensorrt=tensorrt)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:  # what it raises for half a file has no public base class
+        if _lacks_memory(error):
+            raise MemoryError(str(error)) from error
+        raise NotInstalled(f"{path} cannot be read. {again} ({error})") from error
+
+
+def _lacks_memory(error: Exception) -> bool:
+    return "allocate memory" in str(error) or "bad_alloc" in str(error)
 
 
 def session_options(threads: int) -> "onnxruntime.SessionOptions":

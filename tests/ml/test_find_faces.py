@@ -214,7 +214,7 @@ def test_half_a_file_says_what_to_do(yunet: str, tmp_path: Path) -> None:
     (tmp_path / "yunet.onnx").write_bytes(Path(yunet).read_bytes()[:100_000])
     message = problem(finder(tmp_path))
     assert "yunet.onnx cannot be read" in message
-    assert message.endswith(f"Install {tmp_path} again.")
+    assert f"Install {tmp_path} again." in message
 
 
 def test_another_model_is_refused_with_what_to_do(yunet: str, material: Path, tmp_path: Path) -> None:
