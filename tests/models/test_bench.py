@@ -1,4 +1,4 @@
-"""The benchmarks that need torch run, and their gates hold; nothing is said about time."""
+"""The benchmarks of the models run, and their gates hold; nothing is said about time."""
 
 import os
 import subprocess
@@ -17,6 +17,13 @@ def test_embedding_is_measured_and_gives_the_vectors_of_the_loop() -> None:
     done = run("bench", "--quick", "embedding")
     assert done.returncode == 0, done.stderr
     for name in ("R2a", "R2b", "R2c", "R3a", "R3b", "R3c"):
+        assert f"\n{name} " in done.stdout, done.stderr
+
+
+def test_memory_and_the_first_answer_are_measured() -> None:
+    done = run("bench", "--quick", "memory_and_first_answer")
+    assert done.returncode == 0, done.stderr
+    for name in ("R15a", "R15b"):
         assert f"\n{name} " in done.stdout, done.stderr
 
 
