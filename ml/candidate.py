@@ -68,8 +68,7 @@ class Candidate(Guest):
             self.device = self.backend.load(self.choice.device)
         except ImportError as error:  # the package is there, but not whole
             raise NotInstalled(f"{self.choice.row.key} cannot be imported: {error}") from error
-        except Exception as error:
-            # What a library says of half a file helps nobody; what was written down tells which one it is.
+        except Exception as error:  # what a library says of half a file helps nobody; our notes tell which one it is
             if not is_out_of_memory(error) and (damaged := damage(self.choice.folders())):
                 raise NotInstalled(damaged) from error
             raise

@@ -76,8 +76,7 @@ def _model(name: str) -> Any:
     try:
         numbers = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
         model.load_state_dict({key: numbers[key] for key in model.state_dict()})
-    except Exception as error:
-        # Half a file, a program inside, another model: each ends somewhere else.
+    except Exception as error:  # half a file, a program inside, another model: each ends somewhere else
         if isinstance(error, MemoryError):
             raise
         raise NotInstalled(f"{path} is no model of voices that can be read ({error}). Install it again.") from error

@@ -175,8 +175,7 @@ def load(name: str) -> RamPlus:
         model = RamPlus(Sizes.of(numbers, tags))
         numbers["label_embed"] = numbers["label_embed"].unflatten(0, (tags, -1))
         model.load_state_dict({key: numbers[key] for key in model.state_dict()})
-    except Exception as error:
-        # Half a file, a program inside, another model: each ends somewhere else.
+    except Exception as error:  # half a file, a program inside, another model: each ends somewhere else
         if isinstance(error, MemoryError | ImportError):
             raise
         logger.warning("%s does not load", path, exc_info=error)

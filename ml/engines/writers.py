@@ -36,8 +36,7 @@ def reading(weights: str) -> Iterator[None]:
     try:
         with engine.memory():
             yield
-    except Exception as error:
-        # Half a file, another architecture, a wrong shape: each library on the way has an error of its own.
+    except Exception as error:  # half a file, another architecture: each library on the way has errors of its own
         if isinstance(error, MemoryError | ImportError):
             raise
         logger.warning("%s does not load", weights, exc_info=error)

@@ -55,7 +55,7 @@ HOUSE = House()
 @dataclass
 class Echo(Backend[str, EmbedOptions, list[str], list[str], Word]):
     """ "bad" is a bad item; "broken" fails in this model, "down" too, when it is named "weak"; "huge" fits into no
-    memory; "sleep" takes a moment.
+    memory; "sleep" takes a moment. A model that is named "stuck" complains when it is to go.
     `plays`: the device that it says it is on. `pace`: its variants."""
 
     name: str = "echo"
@@ -88,6 +88,8 @@ class Echo(Backend[str, EmbedOptions, list[str], list[str], Word]):
         assert self._device
         HOUSE.add(self._device, -self.memory_mb)
         self._device = None
+        if self.name == "stuck":
+            raise OSError("The device is lost.")
 
     def prepare(self, items: Sequence[str], options: EmbedOptions) -> list[str]:
         assert self._device

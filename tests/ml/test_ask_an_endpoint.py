@@ -142,7 +142,7 @@ def test_silence_and_a_flood_are_no_answers_and_are_not_kept(endpoint: Endpoint,
 
 
 def test_what_is_remembered_has_an_end(endpoint: Endpoint, cloud: CloudServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.endpoint._REMEMBERED_LETTERS", 100)
+    monkeypatch.setattr("ml.endpoint._REMEMBERED_LETTERS", 100)  # the real end takes minutes to fill
     cloud.says = lambda asked: "x" * 30
     for text in ("One", "Two", "Three", "Three", "One"):
         endpoint.ask(question(text), NOBODY)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml import Failure, Role, Runtime
-from tests.ml.echo import ONE, THREE, TWO, Clock, Echo, House, Word, echo
+from tests.ml.echo import ONE, THREE, TWO, Clock, House, Word, echo
 
 ROLES = (ONE, TWO, THREE)
 
@@ -139,15 +139,7 @@ def test_an_idle_model_leaves_by_itself_and_a_pinned_one_does_not(house: House) 
             time.sleep(0.01)
 
 
-def test_a_model_that_does_not_let_go_harms_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    unload = Echo.unload
-
-    def fail(model: Echo) -> None:
-        unload(model)
-        if model.name == "stuck":
-            raise OSError("The device is lost.")
-
-    monkeypatch.setattr(Echo, "unload", fail)
+def test_a_model_that_does_not_let_go_harms_no_other(house: House) -> None:
     short: Any = {"one": {**echo(name="stuck", memory_mb=8), "IDLE_SECONDS": 5}, **wish(two=8)}
     clock = Clock()
     with Runtime(short, memory_mb=10, clock=clock) as runtime:

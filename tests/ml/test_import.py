@@ -246,6 +246,7 @@ def test_the_same_weights_again_keep_what_was_made_of_them(stick: Path, home: Pa
 def test_an_import_that_ends_early_leaves_nothing_of_it_on_the_disk(
     stick: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A disk that fills up in the middle of a copy can only be had by mounting one, which needs an administrator.
     def full(source: Path, target: Path) -> None:
         target.write_bytes(source.read_bytes()[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
