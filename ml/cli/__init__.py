@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     """The exit status: 0 done, 1 not done, 2 not understood, 130 stopped. What went wrong is one sentence."""
     try:
         status: int = arguments.run(arguments)
+        sys.stdout.flush()  # here a full disk can still be said
         return status
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")

@@ -169,11 +169,11 @@ def test_an_empty_word_is_not_the_folder_that_one_is_in(words: list[str], capsys
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_an_output_that_is_full_is_said_in_a_sentence() -> None:
+@pytest.mark.parametrize("words", [["status"], ["models", "show", "yunet"]], ids=["much", "little"])
+def test_an_output_that_is_full_is_said_in_a_sentence(words: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "ml", "status"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
-        )
+        command, environment = [sys.executable, "-m", "ml", *words], os.environ | {"PYTHONUNBUFFERED": ""}
+        done = subprocess.run(command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (1, "The output cannot be used: No space left on device.\n")
 
 

@@ -20,7 +20,8 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
 tokens, before = np.arange(0, 130_000, 325)[None], resident()
-assert TokenTable(Path(sys.argv[1]))(tokens).shape == (1, 400, 768)
+table = TokenTable(Path(sys.argv[1]))  # lives until what it keeps is counted
+assert table(tokens).shape == (1, 400, 768)
 print(resident() - before)
 """
 
@@ -58,4 +59,4 @@ def test_only_what_is_asked_for_comes_into_memory(tmp_path: Path) -> None:
     np.save(path, np.zeros((130_000, 768), np.float16))
     command = [sys.executable, "-c", ASK, str(path)]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
-    assert float(done.stdout) < 20
+    assert float(done.stdout) < 10
